@@ -1,0 +1,338 @@
+//! The sessions themselves: plain state, no lock and no clock.
+
+use crate::{
+    Address, Change, Committed, Created, Digest, Ended, Limit, Listed, Loaded, Login, NewLogin,
+    NewSession, OnLimit, Record, Retired, Rotated, SUPERSEDED_FOR, Touch, User, Which,
+};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+use time::{Duration, OffsetDateTime};
+
+/// All sessions, by digest.
+///
+/// `expiry` holds every slot's deadline; `users` each user's digests by order of login.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    slots: HashMap<Digest, Slot>,
+    expiry: BTreeSet<(OffsetDateTime, Digest)>,
+    users: HashMap<Digest, BTreeSet<(u64, Digest)>>,
+    logins: u64,
+}
+
+#[derive(Debug)]
+struct Slot {
+    deadline: OffsetDateTime,
+    held: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    Live {
+        record: Arc<Record>,
+        /// The user's digest and the order of this login.
+        owner: Option<(Digest, u64)>,
+    },
+    Superseded,
+}
+
+/// What a digest leads to.
+enum Found {
+    Live {
+        record: Arc<Record>,
+        deadline: OffsetDateTime,
+        owner: Option<(Digest, u64)>,
+    },
+    Superseded,
+    Absent,
+}
+
+impl State {
+    /// Drops what has expired.
+    pub(super) fn sweep(&mut self, now: OffsetDateTime) {
+        while let Some((deadline, digest)) = self.expiry.first().copied() {
+            if deadline > now {
+                break;
+            }
+            self.remove(digest);
+        }
+    }
+
+    pub(super) fn live(&self, now: OffsetDateTime) -> usize {
+        let live = |s: &&Slot| s.deadline > now && matches!(s.held, Held::Live { .. });
+        self.slots.values().filter(live).count()
+    }
+
+    pub(super) fn load(&self, at: Address, now: OffsetDateTime) -> Loaded {
+        match self.find(at.digest) {
+            Found::Live {
+                record, deadline, ..
+            } => Loaded::Found {
+                record,
+                expires_in: deadline - now,
+            },
+            Found::Superseded => Loaded::Superseded,
+            Found::Absent => Loaded::Absent,
+        }
+    }
+
+    pub(super) fn create(&mut self, new: &NewSession, now: OffsetDateTime) -> Created {
+        if self.slots.contains_key(&new.at.digest) {
+            return Created::Collision;
+        }
+        let evicted = match &new.login {
+            Some(login) => match self.make_room(login) {
+                Some(evicted) => evicted,
+                None => return Created::LimitReached,
+            },
+            None => 0,
+        };
+        let owner = new.login.as_ref().map(|login| {
+            self.logins += 1;
+            (login.user.digest, self.logins)
+        });
+        self.put(Arc::new(fresh(new, now)), owner);
+        Created::Done { at: now, evicted }
+    }
+
+    pub(super) fn commit(
+        &mut self,
+        at: Address,
+        change: &Change,
+        max_size: usize,
+        now: OffsetDateTime,
+    ) -> Committed {
+        let record = match self.find(at.digest) {
+            Found::Live { record, .. } => record,
+            Found::Superseded => return Committed::Superseded,
+            Found::Absent => return Committed::Gone,
+        };
+        let held = |name: &str| record.attributes.raw(name);
+        if change.expected().any(|(name, want)| held(name) != want) {
+            return Committed::Conflict {
+                revision: record.revision,
+                current: change.expected().map(|(n, _)| held(n).cloned()).collect(),
+            };
+        }
+        let mut record = Arc::unwrap_or_clone(record);
+        record.attributes.apply(change);
+        let size = record.attributes.size();
+        if size > max_size {
+            return Committed::TooLarge { size: size as u64 };
+        }
+        record.revision += 1;
+        let revision = record.revision;
+        self.update(slide(record, now));
+        Committed::Done { revision }
+    }
+
+    pub(super) fn retire(&mut self, at: Address, revision: u64, now: OffsetDateTime) -> Retired {
+        match self.find(at.digest) {
+            Found::Live { record, .. } if record.revision != revision => {
+                return Retired::Changed(record);
+            }
+            Found::Live { .. } => {}
+            Found::Superseded | Found::Absent => return Retired::Already,
+        }
+        self.supersede(at.digest, now);
+        Retired::Done
+    }
+
+    pub(super) fn rotate(&mut self, at: Address, to: Digest, now: OffsetDateTime) -> Rotated {
+        if self.slots.contains_key(&to) {
+            return Rotated::Collision;
+        }
+        let (record, owner) = match self.find(at.digest) {
+            Found::Live { record, owner, .. } => (record, owner),
+            Found::Superseded => return Rotated::Superseded,
+            Found::Absent => return Rotated::Gone,
+        };
+        let mut record = Arc::unwrap_or_clone(record);
+        record.digest = to;
+        record.revision += 1;
+        let revision = record.revision;
+        self.supersede(at.digest, now);
+        self.put(Arc::new(slide(record, now)), owner);
+        Rotated::Done { revision }
+    }
+
+    pub(super) fn end(&mut self, digest: Digest) -> Ended {
+        match self.find(digest) {
+            Found::Live { .. } => {
+                self.remove(digest);
+                Ended::Done
+            }
+            Found::Superseded => Ended::Superseded,
+            Found::Absent => Ended::Absent,
+        }
+    }
+
+    pub(super) fn touch(&mut self, touch: &Touch, now: OffsetDateTime) {
+        let Found::Live { record, .. } = self.find(touch.at.digest) else {
+            return;
+        };
+        let seen = now - touch.ago;
+        if seen > record.last_seen {
+            self.update(slide(Arc::unwrap_or_clone(record), seen));
+        }
+    }
+
+    pub(super) fn list(&self, user: &User) -> Vec<Listed> {
+        self.records_of(user.digest).filter_map(listed).collect()
+    }
+
+    pub(super) fn revoke(&mut self, user: &User, which: Which) -> u64 {
+        let ends = |record: &Record| match which {
+            Which::One(handle) => record.handle == handle,
+            Which::Others(keep) => record.digest != keep,
+            Which::All => true,
+        };
+        let doomed: Vec<_> = self
+            .records_of(user.digest)
+            .filter(|r| ends(r))
+            .map(|r| r.digest)
+            .collect();
+        doomed.iter().for_each(|digest| self.remove(*digest));
+        doomed.len() as u64
+    }
+
+    fn records_of(&self, user: Digest) -> impl Iterator<Item = &Record> {
+        let digests = self.users.get(&user).into_iter().flatten();
+        digests.filter_map(|(_, digest)| match &self.slots.get(digest)?.held {
+            Held::Live { record, .. } => Some(&**record),
+            Held::Superseded => None,
+        })
+    }
+
+    /// Ends the user's oldest sessions until one more fits, and says how many; `None` refuses.
+    fn make_room(&mut self, login: &NewLogin) -> Option<u64> {
+        let Some(Limit { max, at_limit }) = login.limit else {
+            return Some(0);
+        };
+        let held: Vec<Digest> = self
+            .records_of(login.user.digest)
+            .map(|r| r.digest)
+            .filter(|d| Some(*d) != login.replaces)
+            .collect();
+        let excess = (held.len() + 1).saturating_sub(max.max(1) as usize);
+        if excess > 0 && at_limit == OnLimit::Refuse {
+            return None;
+        }
+        held[..excess].iter().for_each(|d| self.remove(*d));
+        Some(excess as u64)
+    }
+
+    fn find(&self, digest: Digest) -> Found {
+        let Some(slot) = self.slots.get(&digest) else {
+            return Found::Absent;
+        };
+        match &slot.held {
+            Held::Live { record, owner } => Found::Live {
+                record: Arc::clone(record),
+                deadline: slot.deadline,
+                owner: *owner,
+            },
+            Held::Superseded => Found::Superseded,
+        }
+    }
+
+    fn put(&mut self, record: Arc<Record>, owner: Option<(Digest, u64)>) {
+        let (digest, deadline) = (record.digest, deadline(&record));
+        if let Some((user, order)) = owner {
+            self.users.entry(user).or_default().insert((order, digest));
+        }
+        let held = Held::Live { record, owner };
+        self.slots.insert(digest, Slot { deadline, held });
+        self.expiry.insert((deadline, digest));
+    }
+
+    /// Puts a changed record back in its place.
+    fn update(&mut self, record: Record) {
+        let digest = record.digest;
+        if let Some(slot) = self.slots.get_mut(&digest) {
+            self.expiry.remove(&(slot.deadline, digest));
+            slot.deadline = deadline(&record);
+            self.expiry.insert((slot.deadline, digest));
+            if let Held::Live { record: held, .. } = &mut slot.held {
+                *held = Arc::new(record);
+            }
+        }
+    }
+
+    fn supersede(&mut self, digest: Digest, now: OffsetDateTime) {
+        self.remove(digest);
+        let deadline = now + SUPERSEDED_FOR;
+        let held = Held::Superseded;
+        self.slots.insert(digest, Slot { deadline, held });
+        self.expiry.insert((deadline, digest));
+    }
+
+    fn remove(&mut self, digest: Digest) {
+        let Some(slot) = self.slots.remove(&digest) else {
+            return;
+        };
+        self.expiry.remove(&(slot.deadline, digest));
+        let Some((user, order)) = slot.owner() else {
+            return;
+        };
+        if let Some(held) = self.users.get_mut(&user) {
+            held.remove(&(order, digest));
+            if held.is_empty() {
+                self.users.remove(&user);
+            }
+        }
+    }
+}
+
+impl Slot {
+    fn owner(&self) -> Option<(Digest, u64)> {
+        match &self.held {
+            Held::Live { owner, .. } => *owner,
+            Held::Superseded => None,
+        }
+    }
+}
+
+fn fresh(new: &NewSession, now: OffsetDateTime) -> Record {
+    Record {
+        digest: new.at.digest,
+        revision: new.revision,
+        handle: new.handle,
+        created_at: now,
+        last_seen: now,
+        absolute_deadline: now.saturating_add(new.lifetime.absolute),
+        idle: new.lifetime.idle,
+        remembered: new.lifetime.remembered,
+        login: new.login.as_ref().map(|login| Login {
+            user: Arc::clone(&login.user.id),
+            authenticated_at: now,
+            device: login.device.clone(),
+        }),
+        attributes: new.attributes.clone(),
+    }
+}
+
+fn slide(mut record: Record, seen: OffsetDateTime) -> Record {
+    record.last_seen = seen.max(record.last_seen);
+    record
+}
+
+fn deadline(record: &Record) -> OffsetDateTime {
+    let idle = record
+        .last_seen
+        .saturating_add(record.idle.max(Duration::ZERO));
+    idle.min(record.absolute_deadline)
+}
+
+fn listed(record: &Record) -> Option<Listed> {
+    let login = record.login.as_ref()?;
+    Some(Listed {
+        handle: record.handle,
+        device: login.device.clone(),
+        created_at: record.created_at,
+        authenticated_at: login.authenticated_at,
+        last_seen: record.last_seen,
+        remembered: record.remembered,
+    })
+}

@@ -1,0 +1,269 @@
+//! The contract that every store keeps.
+
+use crate::{
+    Address, Attributes, Buckets, Change, Digest, Handle, Lifetime, Record, Result, Touch, User,
+};
+use std::{future::Future, pin::Pin, sync::Arc};
+use time::{Duration, OffsetDateTime};
+
+/// A boxed future: what lets stores stand behind one object type.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// How long a store remembers that an id was superseded: longer than any request should take.
+///
+/// In that time a request that still bears the old id is told *superseded* rather than *absent*,
+/// so that its response leaves the client's new cookie alone.
+pub const SUPERSEDED_FOR: Duration = Duration::minutes(2);
+
+/// Where sessions are kept: shared by all instances, each operation atomic by itself.
+///
+/// Implemented by [`MemoryStore`](crate::MemoryStore) and by `cloakroom-redis`; one conformance
+/// suite holds both to it. Absence, conflict and refusal are values; an error means that the
+/// store could not say.
+///
+/// # Consistency
+///
+/// All operations on one session, and all on one user, happen one after the other in the store.
+/// When an operation has returned, every later one, from any instance, sees its effect. An
+/// operation that failed with [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) may or
+/// may not have happened; the store never sends it twice.
+///
+/// # Cancel safety
+///
+/// Dropping a future abandons the answer, not the operation: what was sent may still happen, and
+/// later callers are not disturbed.
+pub trait SessionStore: Send + Sync + std::fmt::Debug + 'static {
+    /// The deployment's buckets.
+    fn buckets(&self) -> &Buckets;
+
+    /// Finds the place of a user's sessions.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for an id that is empty or too long.
+    fn user(&self, id: &str) -> Result<User>;
+
+    /// Reads one session. One round trip.
+    fn load(&self, at: Address) -> BoxFuture<'_, Result<Loaded>>;
+
+    /// Makes a session, never over an existing one, and with a login enters it into its user's
+    /// index under the user's limit: all in one step. One round trip.
+    fn create<'a>(&'a self, new: &'a NewSession) -> BoxFuture<'a, Result<Created>>;
+
+    /// Writes what changed, and slides the idle window. One round trip; says *gone* and writes
+    /// nothing when the session has ended.
+    fn commit<'a>(
+        &'a self,
+        at: Address,
+        change: &'a Change,
+        max_size: usize,
+    ) -> BoxFuture<'a, Result<Committed>>;
+
+    /// Ends an id because another took its place, if its record is still at `revision`; leaves a
+    /// mark of [`SUPERSEDED_FOR`] that holds nothing of it. One round trip.
+    fn retire(&self, at: Address, revision: u64) -> BoxFuture<'_, Result<Retired>>;
+
+    /// Moves a session to a new id of the same bucket, and retires the old one: all in one step.
+    /// One round trip.
+    fn rotate(&self, at: Address, to: Digest) -> BoxFuture<'_, Result<Rotated>>;
+
+    /// Ends one session. One round trip.
+    fn end(&self, at: Address) -> BoxFuture<'_, Result<Ended>>;
+
+    /// Slides idle windows. At most one round trip for each server; sessions that have ended are
+    /// passed over.
+    fn touch<'a>(&'a self, touches: &'a [Touch]) -> BoxFuture<'a, Result<()>>;
+
+    /// A user's live sessions, by time of login. One round trip.
+    fn list<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<Vec<Listed>>>;
+
+    /// Ends some of a user's sessions in one step and says how many. One round trip.
+    fn revoke<'a>(&'a self, user: &'a User, which: Which) -> BoxFuture<'a, Result<u64>>;
+
+    /// Whether the store can be reached, as far as is known without asking it.
+    fn health(&self) -> Health;
+}
+
+/// What [`SessionStore::load`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Loaded {
+    /// The session.
+    Found {
+        /// As it stood when the store answered.
+        record: Arc<Record>,
+        /// How long it would have lived on then: the shorter of what was left of the idle window
+        /// and of the absolute lifetime. Free of any difference between clocks.
+        expires_in: Duration,
+    },
+    /// The id was replaced by a newer one a moment ago.
+    Superseded,
+    /// There is no such session: never was, or has ended.
+    Absent,
+}
+
+/// A session to make.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// Where it shall lie.
+    pub at: Address,
+    /// Its public name.
+    pub handle: Handle,
+    /// How long it may live.
+    pub lifetime: Lifetime,
+    /// Its first revision.
+    pub revision: u64,
+    /// Who logs in, or `None` for an anonymous session.
+    pub login: Option<NewLogin>,
+    /// What it holds from the start.
+    pub attributes: Attributes,
+}
+
+/// A login to enter into the user's index.
+#[derive(Debug, Clone)]
+pub struct NewLogin {
+    /// Who logs in; the session must lie in this user's bucket.
+    pub user: User,
+    /// What the application calls the device.
+    pub device: Option<Arc<str>>,
+    /// How many sessions the user may have.
+    pub limit: Option<Limit>,
+    /// The session that this one is about to replace: it doesn't count for the limit.
+    pub replaces: Option<Digest>,
+}
+
+/// How many sessions a user may have at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// At most this many; at least 1.
+    pub max: u32,
+    /// What a login beyond it does.
+    pub at_limit: OnLimit,
+}
+
+/// What a login does that would exceed the user's limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnLimit {
+    /// Ends the sessions that logged in longest ago.
+    #[default]
+    EvictOldest,
+    /// Is refused with [`ErrorKind::LimitReached`](crate::ErrorKind::LimitReached).
+    Refuse,
+}
+
+/// How [`SessionStore::create`] went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It exists now.
+    Done {
+        /// The store's time.
+        at: OffsetDateTime,
+        /// How many sessions of the user were ended to make room.
+        evicted: u64,
+    },
+    /// That id exists already; nothing was written.
+    Collision,
+    /// The user's limit is reached; nothing was written.
+    LimitReached,
+}
+
+/// How [`SessionStore::commit`] went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Committed {
+    /// Written.
+    Done {
+        /// The record's revision now.
+        revision: u64,
+    },
+    /// An expected value was no longer so; nothing was written.
+    Conflict {
+        /// The record's revision now.
+        revision: u64,
+        /// What the expected attributes hold now, in the order of
+        /// [`Change::expected`].
+        current: Vec<Option<bytes::Bytes>>,
+    },
+    /// The attributes would exceed the cap; nothing was written.
+    TooLarge {
+        /// Bytes that they would have had.
+        size: u64,
+    },
+    /// The id was replaced by a newer one; nothing was written.
+    Superseded,
+    /// The session has ended; nothing was written.
+    Gone,
+}
+
+/// How [`SessionStore::retire`] went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Retired {
+    /// The id is retired.
+    Done,
+    /// It was written meanwhile; nothing was done, and this is how it stands.
+    Changed(Arc<Record>),
+    /// It was superseded or had ended before.
+    Already,
+}
+
+/// How [`SessionStore::rotate`] went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotated {
+    /// The record lies under its new id.
+    Done {
+        /// Its revision now.
+        revision: u64,
+    },
+    /// The new id exists already; nothing was done.
+    Collision,
+    /// Another rotation or login was first; nothing was done.
+    Superseded,
+    /// The session has ended; nothing was done.
+    Gone,
+}
+
+/// How [`SessionStore::end`] went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It has ended now.
+    Done,
+    /// The id was replaced by a newer one: that session lives on.
+    Superseded,
+    /// There was no such session.
+    Absent,
+}
+
+/// One of a user's sessions in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its public name.
+    pub handle: Handle,
+    /// What the application called the device.
+    pub device: Option<Arc<str>>,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
+    /// When the user proved who they are.
+    pub authenticated_at: OffsetDateTime,
+    /// When it was last used, to within a touch interval.
+    pub last_seen: OffsetDateTime,
+    /// The user asked to be remembered on it.
+    pub remembered: bool,
+}
+
+/// Which of a user's sessions to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The one of this name.
+    One(Handle),
+    /// All but this one.
+    Others(Digest),
+    /// All.
+    All,
+}
+
+/// Whether a store can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It answered last time.
+    Up,
+    /// It did not, and is being tried again.
+    Down,
+}
