@@ -1,0 +1,144 @@
+//! The `redis` crate as a Cloakroom [`Driver`]: one connection to one server.
+//!
+//! Thin on purpose: connect, call, pipeline, report events. Deadlines, reconnection, scripts and
+//! topology are in `cloakroom-redis`, above every driver. No type of the client crate is public.
+//!
+//! ```no_run
+//! use cloakroom_driver_redis::RedisDriver;
+//! use cloakroom_redis::RedisStore;
+//!
+//! # async fn f() -> cloakroom_core::Result<()> {
+//! let store = RedisStore::builder(RedisDriver, "redis://127.0.0.1").connect().await?;
+//! # Ok(()) }
+//! ```
+
+mod convert;
+
+use cloakroom_core::BoxFuture;
+use cloakroom_redis::{Command, Connection, Driver, DriverError, Endpoint, EventSink, Reply};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
+    ProtocolVersion, PushInfo, RedisConnectionInfo,
+    aio::{ConnectionLike, MultiplexedConnection},
+    io::tcp::TcpSettings,
+};
+use std::fmt;
+
+/// Opens connections with the `redis` crate. The default driver.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RedisDriver;
+
+impl Driver for RedisDriver {
+    fn connect<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        events: EventSink,
+    ) -> BoxFuture<'a, Result<Box<dyn Connection>, DriverError>> {
+        Box::pin(async move {
+            let client = Client::open(info(endpoint)?).map_err(|e| convert::error(&e))?;
+            let connection = client
+                .get_multiplexed_async_connection_with_config(&config(events))
+                .await
+                .map_err(|e| convert::error(&e))?;
+            Ok(Box::new(RedisConnection(connection)) as Box<dyn Connection>)
+        })
+    }
+}
+
+/// No limits of its own: those above it know how long a command may take.
+fn config(events: EventSink) -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(None)
+        .set_response_timeout(None)
+        .set_push_sender(move |push: PushInfo| {
+            if let Some(event) = convert::event(push) {
+                events(event);
+            }
+            Ok::<(), std::convert::Infallible>(())
+        })
+}
+
+fn info(endpoint: &Endpoint) -> Result<ConnectionInfo, DriverError> {
+    let settings = RedisConnectionInfo::default()
+        .set_protocol(ProtocolVersion::RESP3)
+        .set_db(endpoint.database);
+    let settings = match &endpoint.username {
+        Some(username) => settings.set_username(username),
+        None => settings,
+    };
+    let settings = match &endpoint.password {
+        Some(password) => settings.set_password(password),
+        None => settings,
+    };
+    let info = address(endpoint)?
+        .into_connection_info()
+        .map_err(|e| convert::error(&e))?;
+    // Without it a small command waits for the acknowledgement of the one before.
+    let tcp = TcpSettings::default().set_nodelay(true);
+    Ok(info.set_redis_settings(settings).set_tcp_settings(tcp))
+}
+
+#[cfg(feature = "tls")]
+fn address(endpoint: &Endpoint) -> Result<ConnectionAddr, DriverError> {
+    let Endpoint { host, port, .. } = endpoint.clone();
+    Ok(if endpoint.tls {
+        ConnectionAddr::TcpTls {
+            host,
+            port,
+            insecure: false,
+            tls_params: None,
+        }
+    } else {
+        ConnectionAddr::Tcp(host, port)
+    })
+}
+
+#[cfg(not(feature = "tls"))]
+fn address(endpoint: &Endpoint) -> Result<ConnectionAddr, DriverError> {
+    if endpoint.tls {
+        return Err(DriverError::refused(
+            "rediss:// needs TLS, which was not compiled in: turn on the feature `tls`",
+        ));
+    }
+    Ok(ConnectionAddr::Tcp(endpoint.host.clone(), endpoint.port))
+}
+
+/// One multiplexed connection. Its clones share the socket, and the crate matches replies to
+/// commands by order in its own task, so dropping a call disturbs nobody.
+struct RedisConnection(MultiplexedConnection);
+
+impl Connection for RedisConnection {
+    fn call(&self, command: Command) -> BoxFuture<'_, Result<Reply, DriverError>> {
+        let mut connection = self.0.clone();
+        Box::pin(async move {
+            let answer = connection
+                .req_packed_command(&convert::command(&command))
+                .await;
+            match answer {
+                Ok(value) => convert::reply(value),
+                Err(error) => convert::refusal(&error).ok_or_else(|| convert::error(&error)),
+            }
+        })
+    }
+
+    fn pipeline(&self, commands: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, DriverError>> {
+        let mut connection = self.0.clone();
+        Box::pin(async move {
+            let mut pipeline = redis::Pipeline::with_capacity(commands.len());
+            for command in &commands {
+                pipeline.add_command(convert::command(command));
+            }
+            let answers = connection
+                .req_packed_commands(&pipeline, 0, commands.len())
+                .await
+                .map_err(|e| convert::error(&e))?;
+            answers.into_iter().map(convert::reply).collect()
+        })
+    }
+}
+
+impl fmt::Debug for RedisConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RedisConnection")
+    }
+}

@@ -1,0 +1,51 @@
+//! Cloakroom's session store on Redis and Valkey, above any client library.
+//!
+//! All Redis knowledge is here: the names of keys, the scripts, the codec, the node that stays
+//! connected, deadlines, and the narrow [`Driver`] trait that a client crate is adapted to.
+//! Applications use the `cloakroom` crate, whose `open` picks a driver.
+//!
+//! # What Redis holds
+//!
+//! `{tag}` is the bucket's hash tag; all keys of a bucket lie in one cluster slot.
+//!
+//! | key | type | holds |
+//! |---|---|---|
+//! | `cr1:{tag}:s:<digest>` | hash | a session: one field for each attribute (JSON), and the header below |
+//! | `cr1:{tag}:u:<user digest>` | sorted set | digests of a user's sessions, by time of login |
+//! | `cr1:{tag}:bus` | channel | invalidations of this bucket |
+//! | `cr1:{tag}:settings` | hash | in the first bucket: what all instances must agree on |
+//!
+//! | field | holds | field | holds |
+//! |---|---|---|---|
+//! | `~d` | the digest that the record is bound to | `~m` | `1` if remembered |
+//! | `~r` | the revision | `~u` | the user's id |
+//! | `~h` | the public handle | `~k` | the user's digest |
+//! | `~c` | created, ms | `~a` | authenticated, ms |
+//! | `~t` | last seen, ms | `~l` | the device's label |
+//! | `~x` | absolute deadline, ms | `~z` | bytes of all attributes |
+//! | `~i` | idle window, ms | `~s` | superseded: alone, for two minutes |
+//!
+//! # What is sent
+//!
+//! | operation | commands |
+//! |---|---|
+//! | load | `HGETALL`, `PTTL`, in one round trip |
+//! | create, commit, retire, rotate, end, list, revoke | one `EVALSHA` |
+//! | touch | one `EVALSHA` each, together in one round trip |
+//! | connect | `SCRIPT LOAD` of each script, once for each connection |
+//!
+//! All times are the server's; expiry is relative. A script that the server has lost (`NOSCRIPT`)
+//! did not run, and is sent again as text; nothing else is ever sent twice.
+
+mod codec;
+mod driver;
+mod endpoint;
+mod keys;
+mod node;
+mod scripts;
+mod settings;
+mod store;
+
+pub use driver::{Command, Connection, Driver, DriverError, Event, EventSink, Reply, ServerError};
+pub use endpoint::Endpoint;
+pub use store::{RedisStore, RedisStoreBuilder};

@@ -1,0 +1,376 @@
+//! One server, kept connected: deadlines, reconnection, and nothing sent twice.
+
+use crate::{
+    Command, Connection, Driver, DriverError, Endpoint, Event, Reply, ServerError, scripts::Script,
+};
+use bytes::Bytes;
+use cloakroom_core::{Error, ErrorKind, Health, Result};
+use std::{
+    future::Future,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+use tokio::{
+    sync::{Notify, watch},
+    task::AbortHandle,
+    time::timeout,
+};
+
+/// How long to wait for a server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timeouts {
+    pub(crate) connect: Duration,
+    pub(crate) command: Duration,
+}
+
+/// The pause before the first new attempt to connect; doubled up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+/// Long enough to leave a struggling server alone, short enough to be back within a second.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// A connection that passed the handshake, with the scripts that its server holds.
+#[derive(Debug)]
+struct Live {
+    connection: Box<dyn Connection>,
+    /// The scripts' hashes, by [`Script::index`].
+    hashes: Vec<Bytes>,
+    closed: Arc<Notify>,
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    /// Usable.
+    Up(Arc<Live>),
+    /// Lost a moment ago; the first attempt to reconnect is under way.
+    Lost,
+    /// The last attempt failed: callers are refused at once.
+    Down(Arc<str>),
+}
+
+/// One server. A task of its own reconnects for as long as the node exists.
+#[derive(Debug)]
+pub(crate) struct Node {
+    shared: Arc<Shared>,
+    keeper: AbortHandle,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    driver: Arc<dyn Driver>,
+    endpoint: Endpoint,
+    timeouts: Timeouts,
+    state: watch::Sender<State>,
+}
+
+impl Node {
+    /// Connects for the first time.
+    pub(crate) async fn connect(
+        driver: Arc<dyn Driver>,
+        endpoint: Endpoint,
+        timeouts: Timeouts,
+    ) -> Result<Self> {
+        let live = establish(&*driver, &endpoint, timeouts.connect)
+            .await
+            .map_err(|e| {
+                let kind = if e.is_refused() {
+                    ErrorKind::Config
+                } else {
+                    ErrorKind::Unavailable
+                };
+                Error::new(kind, format!("can't use the store at {endpoint}")).with_source(e)
+            })?;
+        let shared = Arc::new(Shared {
+            driver,
+            endpoint,
+            timeouts,
+            state: watch::Sender::new(State::Up(live)),
+        });
+        let keeper = tokio::spawn(keep_connected(Arc::downgrade(&shared))).abort_handle();
+        Ok(Self { shared, keeper })
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        match &*self.shared.state.borrow() {
+            State::Up(_) => Health::Up,
+            State::Lost | State::Down(_) => Health::Down,
+        }
+    }
+
+    /// Sends one command.
+    pub(crate) async fn call(&self, command: Command) -> Result<Reply> {
+        let reply = self
+            .within_deadline(async |live| live.connection.call(command).await)
+            .await?;
+        answered(reply)
+    }
+
+    /// Sends several commands in one round trip; the first refusal fails all.
+    pub(crate) async fn pipeline(&self, commands: Vec<Command>) -> Result<Vec<Reply>> {
+        let replies = self
+            .within_deadline(async |live| live.connection.pipeline(commands).await)
+            .await?;
+        replies.into_iter().map(answered).collect()
+    }
+
+    /// Runs one script: by its hash, and by its text when the server has lost it.
+    pub(crate) async fn run(
+        &self,
+        script: Script,
+        keys: &[Bytes],
+        argv: &[Bytes],
+    ) -> Result<Reply> {
+        let reply = self
+            .within_deadline(async |live| {
+                let by_hash = eval(live, script, keys, argv);
+                match live.connection.call(by_hash).await? {
+                    Reply::Error(e) if e.code == "NOSCRIPT" => {
+                        // The server did not run it, so sending it again runs it once.
+                        let source = Bytes::from_static(script.source().as_bytes());
+                        let by_text = Command::new("EVAL").arg(source);
+                        live.connection.call(with_keys(by_text, keys, argv)).await
+                    }
+                    reply => Ok(reply),
+                }
+            })
+            .await?;
+        answered(reply)
+    }
+
+    /// Runs one script many times in one round trip.
+    pub(crate) async fn run_many(
+        &self,
+        script: Script,
+        runs: &[(Vec<Bytes>, Vec<Bytes>)],
+    ) -> Result<()> {
+        let replies = self
+            .within_deadline(async |live| {
+                let commands = runs.iter().map(|(k, a)| eval(live, script, k, a));
+                live.connection.pipeline(commands.collect()).await
+            })
+            .await?;
+        for ((keys, argv), reply) in runs.iter().zip(replies) {
+            match reply {
+                Reply::Error(e) if e.code == "NOSCRIPT" => {
+                    self.run(script, keys, argv).await?;
+                }
+                reply => drop(answered(reply)?),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives up the current connection: it answered something that it must not.
+    pub(crate) fn distrust(&self) {
+        if let State::Up(live) = &*self.shared.state.borrow() {
+            live.closed.notify_one();
+        }
+    }
+
+    /// Waits for a connection and for the answer, both within the command's deadline. After a
+    /// deadline the connection is given up: it may be half open, and its server may be stopped.
+    async fn within_deadline<T>(
+        &self,
+        ask: impl AsyncFnOnce(&Live) -> Result<T, DriverError>,
+    ) -> Result<T> {
+        let limit = self.shared.timeouts.command;
+        let mut asked = None;
+        let attempt = async {
+            let live = asked.insert(self.shared.live().await?);
+            ask(live).await.map_err(unavailable)
+        };
+        let result = timeout(limit, attempt).await.unwrap_or_else(|_| {
+            Err(Error::new(
+                ErrorKind::Unavailable,
+                format!("the store did not answer within {limit:?}"),
+            ))
+        });
+        if let (Err(_), Some(live)) = (&result, &asked) {
+            live.closed.notify_one();
+        }
+        result
+    }
+}
+
+impl Shared {
+    async fn live(&self) -> Result<Arc<Live>> {
+        let mut states = self.state.subscribe();
+        let state = states.wait_for(|state| !matches!(state, State::Lost)).await;
+        match state.as_deref() {
+            Ok(State::Up(live)) => Ok(Arc::clone(live)),
+            Ok(State::Down(why)) => Err(Error::new(
+                ErrorKind::Unavailable,
+                format!("the store can't be reached: {why}"),
+            )),
+            Ok(State::Lost) | Err(_) => Err(Error::new(
+                ErrorKind::Unavailable,
+                "the store's connection was closed",
+            )),
+        }
+    }
+}
+
+/// Reconnects whenever the connection is lost, until the node is dropped.
+async fn keep_connected(shared: Weak<Shared>) {
+    loop {
+        let Some(closed) = shared.upgrade().and_then(|s| match &*s.state.borrow() {
+            State::Up(live) => Some(Arc::clone(&live.closed)),
+            State::Lost | State::Down(_) => None,
+        }) else {
+            return;
+        };
+        closed.notified().await;
+        if !reconnect(&shared).await {
+            return;
+        }
+    }
+}
+
+/// Tries until it is connected again; `false` when the node is gone.
+async fn reconnect(shared: &Weak<Shared>) -> bool {
+    let mut pause = FIRST_PAUSE;
+    if let Some(shared) = shared.upgrade() {
+        tracing::debug!(endpoint = %shared.endpoint, "store connection lost");
+        shared.state.send_replace(State::Lost);
+    }
+    loop {
+        let Some(shared) = shared.upgrade() else {
+            return false;
+        };
+        match establish(&*shared.driver, &shared.endpoint, shared.timeouts.connect).await {
+            Ok(live) => {
+                if matches!(&*shared.state.borrow(), State::Down(_)) {
+                    tracing::info!(endpoint = %shared.endpoint, "store is reachable again");
+                }
+                shared.state.send_replace(State::Up(live));
+                return true;
+            }
+            Err(error) => {
+                if matches!(&*shared.state.borrow(), State::Lost) {
+                    tracing::warn!(endpoint = %shared.endpoint, %error, "store is unreachable");
+                }
+                shared
+                    .state
+                    .send_replace(State::Down(error.to_string().into()));
+            }
+        }
+        drop(shared);
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Connects and loads the scripts, within the limit.
+async fn establish(
+    driver: &dyn Driver,
+    endpoint: &Endpoint,
+    limit: Duration,
+) -> Result<Arc<Live>, DriverError> {
+    let closed = Arc::new(Notify::new());
+    let sink = Arc::clone(&closed);
+    let attempt = async {
+        let connection = driver
+            .connect(
+                endpoint,
+                Arc::new(move |event| {
+                    if event == Event::Closed {
+                        sink.notify_one();
+                    }
+                }),
+            )
+            .await?;
+        let hashes = load_scripts(&*connection).await?;
+        Ok(Arc::new(Live {
+            connection,
+            hashes,
+            closed,
+        }))
+    };
+    timeout(limit, attempt)
+        .await
+        .unwrap_or_else(|_| Err(DriverError::lost(format!("no answer within {limit:?}"))))
+}
+
+fn load_scripts(
+    connection: &dyn Connection,
+) -> impl Future<Output = Result<Vec<Bytes>, DriverError>> + '_ {
+    let load = |source: &'static str| {
+        let source = Bytes::from_static(source.as_bytes());
+        Command::new("SCRIPT").arg("LOAD").arg(source)
+    };
+    let loads = connection.pipeline(Script::sources().map(load).collect());
+    async move {
+        let replies = loads.await?;
+        let hash = |reply| match reply {
+            Reply::Bytes(hash) => Ok(hash),
+            // Not ready yet: a server that is starting, or a replica without its master.
+            Reply::Error(e) if did_not_run(&e) => Err(DriverError::lost(describe(&e))),
+            Reply::Error(e) => Err(DriverError::refused(describe(&e))),
+            other => Err(DriverError::lost(format!("SCRIPT LOAD answered {other:?}"))),
+        };
+        replies.into_iter().map(hash).collect()
+    }
+}
+
+fn eval(live: &Live, script: Script, keys: &[Bytes], argv: &[Bytes]) -> Command {
+    let command = Command::new("EVALSHA").arg(live.hashes[script.index()].clone());
+    with_keys(command, keys, argv)
+}
+
+fn with_keys(command: Command, keys: &[Bytes], argv: &[Bytes]) -> Command {
+    command
+        .arg(keys.len().to_string())
+        .args(keys.iter().cloned())
+        .args(argv.iter().cloned())
+}
+
+/// A server's refusal as an error; anything else as it is.
+fn answered(reply: Reply) -> Result<Reply> {
+    match reply {
+        Reply::Error(e) => Err(refused(&e)),
+        reply => Ok(reply),
+    }
+}
+
+fn refused(error: &ServerError) -> Error {
+    let kind = match error.code.as_str() {
+        "NOAUTH" | "WRONGPASS" | "NOPERM" => ErrorKind::Config,
+        _ if did_not_run(error) => ErrorKind::Unavailable,
+        _ => ErrorKind::Corrupt,
+    };
+    Error::new(kind, format!("the store refused: {}", describe(error)))
+}
+
+/// Refusals that say nothing about what was asked: the server can't serve at the moment.
+fn did_not_run(error: &ServerError) -> bool {
+    const NOT_NOW: [&str; 10] = [
+        "LOADING",
+        "BUSY",
+        "OOM",
+        "READONLY",
+        "MASTERDOWN",
+        "NOREPLICAS",
+        "MISCONF",
+        "CLUSTERDOWN",
+        "TRYAGAIN",
+        "MOVED",
+    ];
+    NOT_NOW.contains(&error.code.as_str())
+}
+
+fn describe(error: &ServerError) -> String {
+    // A script's error may quote its arguments after the first sentence; the code is enough.
+    match error.code.as_str() {
+        "ERR" | "WRONGTYPE" => error.code.clone(),
+        code => format!("{code} {}", error.detail),
+    }
+}
+
+fn unavailable(error: DriverError) -> Error {
+    Error::new(ErrorKind::Unavailable, "the store's connection failed").with_source(error)
+}

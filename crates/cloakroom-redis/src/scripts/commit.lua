@@ -1,0 +1,43 @@
+-- KEYS: the record. Says gone and writes nothing when the session has ended.
+local key, digest, max_size = KEYS[1], ARGV[3], tonumber(ARGV[4])
+local expected, writes = tonumber(ARGV[5]), tonumber(ARGV[6])
+
+local header = redis.call('HMGET', key, '~r', '~s', '~i', '~x', '~z')
+if header[2] then return {'superseded'} end
+if not header[1] then return {'gone'} end
+local left = tonumber(header[4]) - now
+if left <= 0 then return {'gone'} end
+
+local at, conflict, current = 7, false, {}
+for i = 1, expected do
+  local held = redis.call('HGET', key, ARGV[at])
+  local want = ARGV[at + 1] == '1' and ARGV[at + 2]
+  if held ~= want then conflict = true end
+  current[i] = held
+  at = at + 3
+end
+if conflict then return {'conflict', header[1], current} end
+
+local size, sets, removes = tonumber(header[5]), {}, {}
+for _ = 1, writes do
+  local name, value = ARGV[at], ARGV[at + 1] == '1' and ARGV[at + 2]
+  local old = redis.call('HSTRLEN', key, name)
+  if old > 0 then size = size - #name - old end
+  if value then
+    size = size + #name + #value
+    sets[#sets + 1] = name
+    sets[#sets + 1] = value
+  else
+    removes[#removes + 1] = name
+  end
+  at = at + 3
+end
+if size > max_size then return {'too large', size} end
+
+local revision = text(tonumber(header[1]) + 1)
+for _, f in ipairs({'~r', revision, '~t', text(now), '~z', text(size)}) do sets[#sets + 1] = f end
+for _, name in ipairs(removes) do redis.call('HDEL', key, name) end
+hset(key, sets)
+redis.call('PEXPIRE', key, text(math.min(tonumber(header[3]), left)))
+announce(digest, revision)
+return {'ok', revision}

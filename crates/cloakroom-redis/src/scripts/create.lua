@@ -1,0 +1,50 @@
+-- KEYS: the record, and with a login the user's index.
+local digest, handle, idle, absolute = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
+local remembered, revision, size = ARGV[7], ARGV[8], ARGV[9]
+local user, name, device = ARGV[10], ARGV[11], ARGV[12]
+local limit, refuse, replaces = tonumber(ARGV[13]), ARGV[14] == '1', ARGV[15]
+local key = KEYS[1]
+
+if redis.call('EXISTS', key) == 1 then return {'collision'} end
+
+local evicted = 0
+if user ~= '' then
+  local held = {}
+  if limit > 0 then
+    for _, d in ipairs(sessions_of(user)) do
+      if d ~= replaces then held[#held + 1] = d end
+    end
+    if #held >= limit and refuse then return {'limit'} end
+    evicted = math.max(0, #held + 1 - limit)
+    for i = 1, evicted do
+      redis.call('ZREM', KEYS[2], held[i])
+      finish(held[i])
+    end
+  else
+    -- Without a limit nobody counts; each login clears away a few that have expired.
+    for _, d in ipairs(redis.call('ZRANGE', KEYS[2], 0, 19)) do
+      if redis.call('EXISTS', record(d)) == 0 then redis.call('ZREM', KEYS[2], d) end
+    end
+  end
+end
+
+local fields = {
+  '~d', digest, '~h', handle, '~r', revision, '~c', text(now), '~t', text(now),
+  '~x', text(now + absolute), '~i', ARGV[5], '~m', remembered, '~z', size,
+}
+if user ~= '' then
+  for _, f in ipairs({'~k', user, '~u', name, '~a', text(now)}) do fields[#fields + 1] = f end
+  if device ~= '' then
+    fields[#fields + 1] = '~l'
+    fields[#fields + 1] = device
+  end
+end
+for i = 16, #ARGV do fields[#fields + 1] = ARGV[i] end
+hset(key, fields)
+redis.call('PEXPIRE', key, math.min(idle, absolute))
+
+if user ~= '' then
+  redis.call('ZADD', KEYS[2], text(time[1] * 1000000 + time[2]), digest)
+  if redis.call('PTTL', KEYS[2]) < absolute then redis.call('PEXPIRE', KEYS[2], absolute) end
+end
+return {'ok', text(now), evicted}

@@ -1,0 +1,9 @@
+-- KEYS: the record. Ends one session.
+local digest = ARGV[3]
+
+local header = redis.call('HMGET', KEYS[1], '~r', '~s', '~k')
+if header[2] then return {'superseded'} end
+if not header[1] then return {'absent'} end
+if header[3] then redis.call('ZREM', index(header[3]), digest) end
+finish(digest)
+return {'ok'}

@@ -1,0 +1,44 @@
+//! The scripts: all that is atomic in Redis, one file each.
+
+use std::sync::LazyLock;
+
+macro_rules! scripts {
+    ($($variant:ident = $file:literal),+ $(,)?) => {
+        /// One of Cloakroom's scripts.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Script { $($variant),+ }
+
+        /// The whole text of each, in the order of [`Script`].
+        static SOURCES: LazyLock<Vec<String>> = LazyLock::new(|| {
+            vec![$(concat!(include_str!("prelude.lua"), "\n", include_str!($file)).to_owned()),+]
+        });
+    };
+}
+
+scripts! {
+    Create = "create.lua",
+    Commit = "commit.lua",
+    Retire = "retire.lua",
+    Rotate = "rotate.lua",
+    End = "end.lua",
+    Touch = "touch.lua",
+    List = "list.lua",
+    Revoke = "revoke.lua",
+}
+
+impl Script {
+    /// The script's text.
+    pub(crate) fn source(self) -> &'static str {
+        &SOURCES[self.index()]
+    }
+
+    /// Its place among all scripts.
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The texts of all scripts, by [`index`](Self::index).
+    pub(crate) fn sources() -> impl Iterator<Item = &'static str> {
+        SOURCES.iter().map(String::as_str)
+    }
+}

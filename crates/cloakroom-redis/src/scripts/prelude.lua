@@ -1,0 +1,47 @@
+-- Shared by all scripts. ARGV[1] is the bucket's prefix, ARGV[2] the command that publishes.
+-- Every key that a script computes bears the same hash tag as the keys it was given.
+local prefix, publish = ARGV[1], ARGV[2]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local function text(number) return string.format('%.0f', number) end
+local function record(digest) return prefix .. 's:' .. digest end
+local function index(user) return prefix .. 'u:' .. user end
+
+-- "Your copy is stale": the new revision, or '-' when the session ended.
+local function announce(digest, revision)
+  redis.call(publish, prefix .. 'bus', '1' .. digest .. revision)
+end
+
+-- Ends a live session whose index is dealt with by the caller.
+local function finish(digest)
+  redis.call('DEL', record(digest))
+  announce(digest, '-')
+end
+
+-- Leaves nothing of a session but a mark that a newer id took its place.
+local function supersede(digest, milliseconds)
+  finish(digest)
+  redis.call('HSET', record(digest), '~s', '1')
+  redis.call('PEXPIRE', record(digest), milliseconds)
+end
+
+-- HSET of any number of pairs, within Lua's limit on arguments.
+local function hset(key, pairs)
+  for first = 1, #pairs, 400 do
+    redis.call('HSET', key, unpack(pairs, first, math.min(first + 399, #pairs)))
+  end
+end
+
+-- The user's live sessions by order of login; what is no longer there leaves the index.
+local function sessions_of(user)
+  local live = {}
+  for _, digest in ipairs(redis.call('ZRANGE', index(user), 0, -1)) do
+    if redis.call('HGET', record(digest), '~k') == user then
+      live[#live + 1] = digest
+    else
+      redis.call('ZREM', index(user), digest)
+    end
+  end
+  return live
+end

@@ -1,0 +1,107 @@
+//! What the scripts are given, in their order.
+
+use crate::keys;
+use bytes::Bytes;
+use cloakroom_core::{Change, Digest, NewLogin, NewSession, OnLimit, SUPERSEDED_FOR, Which};
+use time::Duration;
+
+/// A script's `ARGV`, built up.
+pub(super) struct Arguments(Vec<Bytes>);
+
+impl Arguments {
+    /// The bucket's prefix and the publishing command, which every script takes first.
+    pub(super) fn new(prefix: String, publish: &'static str) -> Self {
+        Self(vec![prefix.into(), Bytes::from_static(publish.as_bytes())])
+    }
+
+    pub(super) fn into_vec(self) -> Vec<Bytes> {
+        self.0
+    }
+
+    pub(super) fn bytes(mut self, argument: impl Into<Bytes>) -> Self {
+        self.0.push(argument.into());
+        self
+    }
+
+    pub(super) fn digest(self, digest: Digest) -> Self {
+        self.bytes(digest.to_hex())
+    }
+
+    pub(super) fn number(self, number: &impl ToString) -> Self {
+        self.bytes(number.to_string())
+    }
+
+    pub(super) fn milliseconds(self, duration: Duration) -> Self {
+        // Bounded to what a Lua number holds exactly and PEXPIRE accepts: some 140,000 years.
+        let milliseconds = duration.whole_milliseconds().clamp(0, 1 << 52);
+        self.number(&milliseconds)
+    }
+
+    /// How long the mark of a superseded id stays.
+    pub(super) fn mark(self) -> Self {
+        self.milliseconds(SUPERSEDED_FOR)
+    }
+
+    /// `create.lua`.
+    pub(super) fn new_session(self, new: &NewSession) -> Self {
+        let argv = self
+            .digest(new.at.digest)
+            .bytes(new.handle.to_string())
+            .milliseconds(new.lifetime.idle)
+            .milliseconds(new.lifetime.absolute)
+            .flag(new.lifetime.remembered)
+            .number(&new.revision)
+            .number(&new.attributes.size())
+            .login(new.login.as_ref());
+        new.attributes.iter().fold(argv, |argv, (name, value)| {
+            argv.bytes(keys::field(name)).bytes(value.clone())
+        })
+    }
+
+    /// `commit.lua`: how many expected and how many writes, then a triple for each.
+    pub(super) fn change(self, change: &Change) -> Self {
+        let argv = self
+            .number(&change.expected().len())
+            .number(&change.writes().len());
+        change
+            .expected()
+            .chain(change.writes())
+            .fold(argv, |argv, (name, value)| {
+                argv.bytes(keys::field(name))
+                    .flag(value.is_some())
+                    .bytes(value.cloned().unwrap_or_default())
+            })
+    }
+
+    /// `revoke.lua`.
+    pub(super) fn which(self, which: Which) -> Self {
+        match which {
+            Which::One(handle) => self.bytes("one").bytes(handle.to_string()),
+            Which::Others(digest) => self.bytes("others").digest(digest),
+            Which::All => self.bytes("all").bytes(""),
+        }
+    }
+
+    fn login(self, login: Option<&NewLogin>) -> Self {
+        let Some(login) = login else {
+            return self
+                .bytes("")
+                .bytes("")
+                .bytes("")
+                .number(&0)
+                .flag(false)
+                .bytes("");
+        };
+        let refuse = login.limit.is_some_and(|l| l.at_limit == OnLimit::Refuse);
+        self.digest(login.user.digest)
+            .bytes(login.user.id.to_string())
+            .bytes(login.device.as_deref().unwrap_or_default().to_owned())
+            .number(&login.limit.map_or(0, |limit| limit.max.max(1)))
+            .flag(refuse)
+            .bytes(login.replaces.map(|d| d.to_hex()).unwrap_or_default())
+    }
+
+    fn flag(self, flag: bool) -> Self {
+        self.bytes(if flag { "1" } else { "0" })
+    }
+}

@@ -1,0 +1,118 @@
+//! Settings of the store, and its first connection.
+
+use super::RedisStore;
+use crate::{
+    Driver, Endpoint,
+    keys::Keys,
+    node::{Node, Timeouts},
+    settings,
+};
+use cloakroom_core::{Buckets, Error, ErrorKind, Result, UserHasher};
+use std::sync::Arc;
+use time::Duration;
+
+impl RedisStore {
+    /// Begins a store on the server at `url`, reached through `driver`.
+    pub fn builder(driver: impl Driver, url: impl Into<String>) -> RedisStoreBuilder {
+        RedisStoreBuilder {
+            driver: Arc::new(driver),
+            url: url.into(),
+            prefix: String::new(),
+            buckets: Buckets::DEFAULT,
+            users: UserHasher::default(),
+            command_timeout: Duration::SECOND,
+            connect_timeout: Duration::SECOND,
+        }
+    }
+}
+
+/// Settings of a [`RedisStore`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct RedisStoreBuilder {
+    driver: Arc<dyn Driver>,
+    url: String,
+    prefix: String,
+    buckets: u16,
+    users: UserHasher,
+    command_timeout: Duration,
+    connect_timeout: Duration,
+}
+
+impl RedisStoreBuilder {
+    /// Puts this before every key, so that several deployments can share a server. None by
+    /// default; must hold no braces.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// The number of buckets: 64 by default, at most 1024. Fixed for a deployment from its first
+    /// start: an instance that is configured otherwise is refused.
+    pub fn buckets(mut self, count: u16) -> Self {
+        self.buckets = count;
+        self
+    }
+
+    /// Keys the digests of user ids. None by default; then users who choose their own ids can
+    /// aim for one bucket. The same on all instances: another one is refused.
+    pub fn user_secret(mut self, secret: &[u8]) -> Self {
+        self.users = UserHasher::new(secret);
+        self
+    }
+
+    /// How long an operation may take, with waiting for a connection: 1 s by default. After it
+    /// the operation fails as unavailable and the connection is replaced.
+    pub fn command_timeout(mut self, timeout: Duration) -> Self {
+        self.command_timeout = timeout;
+        self
+    }
+
+    /// How long an attempt to connect may take, with login and loading the scripts: 1 s by
+    /// default.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Connects, checks what the server is, and agrees with the deployment's other instances.
+    ///
+    /// Takes a few round trips. Must be called on a tokio runtime, whose tasks then keep the
+    /// store connected.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Config`]: the URL, the prefix or a limit is wrong, the server is too old or
+    ///   refuses the login, or this instance is configured otherwise than the deployment.
+    /// - [`ErrorKind::Unavailable`]: the server can't be reached within the limit.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up; the deployment's settings may have been laid down.
+    pub async fn connect(self) -> Result<RedisStore> {
+        let endpoint = Endpoint::parse(&self.url)?;
+        let keys = Keys::new(&self.prefix, Buckets::new(self.buckets)?)?;
+        let timeouts = Timeouts {
+            connect: positive("connect timeout", self.connect_timeout)?,
+            command: positive("command timeout", self.command_timeout)?,
+        };
+        let node = Node::connect(self.driver, endpoint, timeouts).await?;
+        settings::check_server(&node).await?;
+        settings::agree(&node, &keys, &self.users).await?;
+        Ok(RedisStore {
+            node,
+            keys,
+            users: self.users,
+        })
+    }
+}
+
+fn positive(what: &str, limit: Duration) -> Result<std::time::Duration> {
+    match std::time::Duration::try_from(limit) {
+        Ok(limit) if !limit.is_zero() => Ok(limit),
+        _ => Err(Error::new(
+            ErrorKind::Config,
+            format!("the {what} must be longer than 0 s, not {limit}"),
+        )),
+    }
+}

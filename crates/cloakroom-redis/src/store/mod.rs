@@ -1,0 +1,265 @@
+//! The store on Redis.
+
+mod arguments;
+mod builder;
+
+use crate::{
+    Command, Reply,
+    codec::{self, corrupt},
+    keys::Keys,
+    node::Node,
+    scripts::Script,
+};
+use arguments::Arguments;
+use bytes::Bytes;
+use cloakroom_core::{
+    Address, BoxFuture, Bucket, Buckets, Change, Committed, Created, Digest, Ended, ErrorKind,
+    Health, Listed, Loaded, NewSession, Result, Retired, Rotated, SessionStore, Touch, User,
+    UserHasher, Which,
+};
+use std::sync::Arc;
+
+pub use builder::RedisStoreBuilder;
+
+/// Keeps sessions in Redis or Valkey, shared by all instances of an application.
+///
+/// Made by [`RedisStore::builder`]; applications use `cloakroom::open`. One multiplexed connection
+/// carries all commands, reconnects by itself, and refuses quickly while the server is away.
+#[derive(Debug)]
+pub struct RedisStore {
+    node: Node,
+    keys: Keys,
+    users: UserHasher,
+}
+
+impl RedisStore {
+    async fn run(&self, script: Script, keys: &[Bytes], argv: Arguments) -> Result<Reply> {
+        self.node.run(script, keys, &argv.into_vec()).await
+    }
+
+    /// What every script is given first.
+    fn arguments(&self, bucket: Bucket) -> Arguments {
+        Arguments::new(self.keys.bucket(bucket), "PUBLISH")
+    }
+
+    async fn load_now(&self, at: Address) -> Result<Loaded> {
+        let key = self.keys.record(at);
+        let commands = vec![
+            Command::new("HGETALL").arg(key.clone()),
+            Command::new("PTTL").arg(key),
+        ];
+        let mut replies = self.node.pipeline(commands).await?.into_iter();
+        let (Some(fields), Some(left)) = (replies.next(), replies.next()) else {
+            return Err(corrupt("a pipeline lost replies"));
+        };
+        self.trusted(codec::loaded(at, fields, &left))
+    }
+
+    /// A reply that can't be right may belong to someone else: the connection is given up.
+    fn trusted<T>(&self, result: Result<T>) -> Result<T> {
+        if matches!(&result, Err(e) if e.kind() == ErrorKind::Corrupt) {
+            self.node.distrust();
+        }
+        result
+    }
+
+    async fn create_now(&self, new: &NewSession) -> Result<Created> {
+        let mut keys = vec![self.keys.record(new.at)];
+        keys.extend(new.login.as_ref().map(|login| self.keys.index(&login.user)));
+        let argv = self.arguments(new.at.bucket).new_session(new);
+        let (word, mut rest) = codec::status(self.run(Script::Create, &keys, argv).await?)?;
+        match &*word {
+            b"ok" => {
+                let at = rest.next().ok_or_else(|| corrupt("create told no time"))?;
+                Ok(Created::Done {
+                    at: codec::instant(&codec::bytes(at)?)?,
+                    evicted: codec::next_number(&mut rest)?,
+                })
+            }
+            b"collision" => Ok(Created::Collision),
+            b"limit" => Ok(Created::LimitReached),
+            _ => Err(corrupt("create answered an unknown word")),
+        }
+    }
+
+    async fn commit_now(&self, at: Address, change: &Change, max: usize) -> Result<Committed> {
+        let argv = self
+            .arguments(at.bucket)
+            .digest(at.digest)
+            .number(&max)
+            .change(change);
+        let keys = [self.keys.record(at)];
+        let (word, mut rest) = codec::status(self.run(Script::Commit, &keys, argv).await?)?;
+        match &*word {
+            b"ok" => Ok(Committed::Done {
+                revision: codec::next_number(&mut rest)?,
+            }),
+            b"conflict" => Ok(Committed::Conflict {
+                revision: codec::next_number(&mut rest)?,
+                current: rest.next().map(current).transpose()?.unwrap_or_default(),
+            }),
+            b"too large" => Ok(Committed::TooLarge {
+                size: codec::next_number(&mut rest)?,
+            }),
+            b"superseded" => Ok(Committed::Superseded),
+            b"gone" => Ok(Committed::Gone),
+            _ => Err(corrupt("commit answered an unknown word")),
+        }
+    }
+
+    async fn retire_now(&self, at: Address, revision: u64) -> Result<Retired> {
+        let argv = self
+            .arguments(at.bucket)
+            .digest(at.digest)
+            .number(&revision)
+            .mark();
+        let keys = [self.keys.record(at)];
+        let (word, mut rest) = codec::status(self.run(Script::Retire, &keys, argv).await?)?;
+        match &*word {
+            b"ok" => Ok(Retired::Done),
+            b"already" => Ok(Retired::Already),
+            b"changed" => {
+                let fields = rest
+                    .next()
+                    .ok_or_else(|| corrupt("retire showed no record"))?;
+                let record = self.trusted(codec::record(at, codec::array(fields)?))?;
+                Ok(record.map_or(Retired::Already, |r| Retired::Changed(Arc::new(r))))
+            }
+            _ => Err(corrupt("retire answered an unknown word")),
+        }
+    }
+
+    async fn rotate_now(&self, at: Address, to: Digest) -> Result<Rotated> {
+        let argv = self
+            .arguments(at.bucket)
+            .digest(at.digest)
+            .digest(to)
+            .mark();
+        let new = Address {
+            bucket: at.bucket,
+            digest: to,
+        };
+        let keys = [self.keys.record(at), self.keys.record(new)];
+        let (word, mut rest) = codec::status(self.run(Script::Rotate, &keys, argv).await?)?;
+        match &*word {
+            b"ok" => Ok(Rotated::Done {
+                revision: codec::next_number(&mut rest)?,
+            }),
+            b"collision" => Ok(Rotated::Collision),
+            b"superseded" => Ok(Rotated::Superseded),
+            b"gone" => Ok(Rotated::Gone),
+            _ => Err(corrupt("rotate answered an unknown word")),
+        }
+    }
+
+    async fn end_now(&self, at: Address) -> Result<Ended> {
+        let argv = self.arguments(at.bucket).digest(at.digest);
+        let keys = [self.keys.record(at)];
+        let (word, _) = codec::status(self.run(Script::End, &keys, argv).await?)?;
+        match &*word {
+            b"ok" => Ok(Ended::Done),
+            b"superseded" => Ok(Ended::Superseded),
+            b"absent" => Ok(Ended::Absent),
+            _ => Err(corrupt("end answered an unknown word")),
+        }
+    }
+
+    async fn touch_now(&self, touches: &[Touch]) -> Result<()> {
+        let run = |touch: &Touch| {
+            let argv = self.arguments(touch.at.bucket).milliseconds(touch.ago);
+            (vec![self.keys.record(touch.at)], argv.into_vec())
+        };
+        // Bounded pieces, so that a burst delays nobody's command for long.
+        for some in touches.chunks(128) {
+            let runs: Vec<_> = some.iter().map(run).collect();
+            self.node.run_many(Script::Touch, &runs).await?;
+        }
+        Ok(())
+    }
+
+    async fn list_now(&self, user: &User) -> Result<Vec<Listed>> {
+        let argv = self.arguments(user.bucket).digest(user.digest);
+        let reply = self
+            .run(Script::List, &[self.keys.index(user)], argv)
+            .await?;
+        codec::array(reply)?
+            .into_iter()
+            .map(codec::listed)
+            .collect()
+    }
+
+    async fn revoke_now(&self, user: &User, which: Which) -> Result<u64> {
+        let argv = self.arguments(user.bucket).digest(user.digest).which(which);
+        match self
+            .run(Script::Revoke, &[self.keys.index(user)], argv)
+            .await?
+        {
+            Reply::Int(ended) => Ok(ended.unsigned_abs()),
+            _ => Err(corrupt("revoke answered no number")),
+        }
+    }
+}
+
+/// The values that a conflict shows.
+fn current(reply: Reply) -> Result<Vec<Option<Bytes>>> {
+    let value = |reply| match reply {
+        Reply::Nil => Ok(None),
+        value => codec::bytes(value).map(Some),
+    };
+    codec::array(reply)?.into_iter().map(value).collect()
+}
+
+impl SessionStore for RedisStore {
+    fn buckets(&self) -> &Buckets {
+        self.keys.buckets()
+    }
+
+    fn user(&self, id: &str) -> Result<User> {
+        self.users.user(id, self.buckets())
+    }
+
+    fn load(&self, at: Address) -> BoxFuture<'_, Result<Loaded>> {
+        Box::pin(self.load_now(at))
+    }
+
+    fn create<'a>(&'a self, new: &'a NewSession) -> BoxFuture<'a, Result<Created>> {
+        Box::pin(self.create_now(new))
+    }
+
+    fn commit<'a>(
+        &'a self,
+        at: Address,
+        change: &'a Change,
+        max_size: usize,
+    ) -> BoxFuture<'a, Result<Committed>> {
+        Box::pin(self.commit_now(at, change, max_size))
+    }
+
+    fn retire(&self, at: Address, revision: u64) -> BoxFuture<'_, Result<Retired>> {
+        Box::pin(self.retire_now(at, revision))
+    }
+
+    fn rotate(&self, at: Address, to: Digest) -> BoxFuture<'_, Result<Rotated>> {
+        Box::pin(self.rotate_now(at, to))
+    }
+
+    fn end(&self, at: Address) -> BoxFuture<'_, Result<Ended>> {
+        Box::pin(self.end_now(at))
+    }
+
+    fn touch<'a>(&'a self, touches: &'a [Touch]) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.touch_now(touches))
+    }
+
+    fn list<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<Vec<Listed>>> {
+        Box::pin(self.list_now(user))
+    }
+
+    fn revoke<'a>(&'a self, user: &'a User, which: Which) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(self.revoke_now(user, which))
+    }
+
+    fn health(&self) -> Health {
+        self.node.health()
+    }
+}
