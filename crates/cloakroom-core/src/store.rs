@@ -267,3 +267,58 @@ pub enum Health {
     /// It did not, and is being tried again.
     Down,
 }
+
+impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
+    fn buckets(&self) -> &Buckets {
+        (**self).buckets()
+    }
+
+    fn user(&self, id: &str) -> Result<User> {
+        (**self).user(id)
+    }
+
+    fn load(&self, at: Address) -> BoxFuture<'_, Result<Loaded>> {
+        (**self).load(at)
+    }
+
+    fn create<'a>(&'a self, new: &'a NewSession) -> BoxFuture<'a, Result<Created>> {
+        (**self).create(new)
+    }
+
+    fn commit<'a>(
+        &'a self,
+        at: Address,
+        change: &'a Change,
+        max_size: usize,
+    ) -> BoxFuture<'a, Result<Committed>> {
+        (**self).commit(at, change, max_size)
+    }
+
+    fn retire(&self, at: Address, revision: u64) -> BoxFuture<'_, Result<Retired>> {
+        (**self).retire(at, revision)
+    }
+
+    fn rotate(&self, at: Address, to: Digest) -> BoxFuture<'_, Result<Rotated>> {
+        (**self).rotate(at, to)
+    }
+
+    fn end(&self, at: Address) -> BoxFuture<'_, Result<Ended>> {
+        (**self).end(at)
+    }
+
+    fn touch<'a>(&'a self, touches: &'a [Touch]) -> BoxFuture<'a, Result<()>> {
+        (**self).touch(touches)
+    }
+
+    fn list<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<Vec<Listed>>> {
+        (**self).list(user)
+    }
+
+    fn revoke<'a>(&'a self, user: &'a User, which: Which) -> BoxFuture<'a, Result<u64>> {
+        (**self).revoke(user, which)
+    }
+
+    fn health(&self) -> Health {
+        (**self).health()
+    }
+}

@@ -1,0 +1,53 @@
+//! The first half of a request's way: from the cookie to the handler.
+
+use super::ResponseFuture;
+use crate::{LazySession, Sessions, stats, transport::Presented, visit::Visit};
+use http::{Request, Response};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower_service::Service;
+
+/// The service that [`SessionsLayer`](crate::SessionsLayer) makes.
+#[derive(Debug, Clone)]
+pub struct SessionsService<S> {
+    inner: S,
+    sessions: Sessions,
+}
+
+impl<S> SessionsService<S> {
+    pub(super) fn new(inner: S, sessions: Sessions) -> Self {
+        Self { inner, sessions }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for SessionsService<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Default,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let inner = &self.sessions.0;
+        let presented = inner
+            .transport
+            .read(request.headers(), inner.store.buckets());
+        if presented == Presented::Rejected {
+            stats::count(&inner.counters.rejected_ids);
+            tracing::debug!("a malformed or ambiguous session id was ignored");
+        }
+        let visit = Visit::new(self.sessions.clone(), presented);
+        request
+            .extensions_mut()
+            .insert(LazySession::new(Arc::clone(&visit)));
+        ResponseFuture::new(self.inner.call(request), visit)
+    }
+}

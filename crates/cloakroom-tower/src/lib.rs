@@ -1,0 +1,73 @@
+//! Cloakroom's way of a request: cookie, session, commit.
+//!
+//! A tower layer over any service and body, with extractors for axum. Applications use the
+//! `cloakroom` crate, which exports all of this.
+//!
+//! # The life of a request
+//!
+//! **Read the cookie.** The id is checked for length, alphabet and bucket; anything that this
+//! deployment can't have issued counts as none and asks nobody. Two different ids count as none.
+//!
+//! **Hold the session.** The request gets a [`LazySession`]. Nothing is asked before it is used.
+//!
+//! **Load.** The [`Session`] extractor, or [`LazySession::load`], reads the record once.
+//!
+//! **Handle.** The handler gets, inserts and removes; [`Session::update`], [`Session::log_in`],
+//! [`Session::rotate`] and [`Session::log_out`] happen at once.
+//!
+//! **Decide.** When the response is there, its status and the changes make a plan:
+//!
+//! | the request's session | what changed | status | plan |
+//! |---|---|---|---|
+//! | any | nothing | any | nothing |
+//! | any | anything | 5xx | discard |
+//! | none | something was set | other | create one |
+//! | none | only removals | other | nothing |
+//! | known | anything | other | commit |
+//! | superseded or unreachable | anything | other | discard |
+//!
+//! **Apply.** The plan costs one round trip at most, before the response head goes out. A store
+//! that fails here answers 503 and keeps the client's id.
+//!
+//! **Tell.** A new id is set; a write tells its revision; an ended session's id is removed, but
+//! only by the request that ended it or whose write found it ended, never because of an id that
+//! was superseded: that could remove the newer one. `Set-Cookie` comes with
+//! `Cache-Control: no-store`, and a response that used the session with `Vary: Cookie`.
+
+#[cfg(feature = "axum")]
+mod axum;
+mod decide;
+mod error;
+mod layer;
+mod session;
+mod sessions;
+mod stats;
+mod transport;
+mod visit;
+
+#[cfg(feature = "axum")]
+pub use crate::axum::SessionRejection;
+pub use crate::{
+    error::{Error, ErrorKind, Result},
+    layer::{ResponseFuture, SessionFailure, SessionsLayer, SessionsService},
+    session::{LazySession, LogIn, Session},
+    sessions::{Device, OnUnavailable, Sessions, SessionsBuilder},
+    stats::Stats,
+    transport::{Cookie, Header, SameSite, Transport},
+};
+pub use cloakroom_core::{Handle, Health, Key, MemoryStore, OnLimit, SessionStore};
+
+use std::future::Future;
+use tracing::Instrument as _;
+
+/// Carries work to its end though its caller goes away.
+pub(crate) async fn detach<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work.in_current_span()).await {
+        Ok(done) => done,
+        Err(stopped) => match stopped.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down; nobody waits for an answer any more.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}

@@ -1,0 +1,55 @@
+//! A login, before it is awaited.
+
+use crate::{
+    Result,
+    visit::{LogInRequest, Visit},
+};
+use std::{
+    future::{Future, IntoFuture},
+    pin::Pin,
+    sync::Arc,
+};
+
+/// A login with its options; nothing happens until it is awaited.
+///
+/// Made by [`Session::log_in`](crate::Session::log_in).
+#[derive(Debug)]
+#[must_use = "a login does nothing until it is awaited"]
+pub struct LogIn {
+    visit: Arc<Visit>,
+    request: LogInRequest,
+}
+
+impl LogIn {
+    pub(crate) fn new(visit: Arc<Visit>, user: String) -> Self {
+        let request = LogInRequest {
+            user,
+            device: None,
+            remember: false,
+        };
+        Self { visit, request }
+    }
+
+    /// What to call the device in lists. An empty label is none.
+    pub fn device(mut self, label: impl Into<String>) -> Self {
+        self.request.device = Some(label.into()).filter(|label| !label.is_empty());
+        self
+    }
+
+    /// Remembers the user: the session lives by the application's longer limits, and the client
+    /// keeps its cookie when it closes.
+    pub fn remember(mut self) -> Self {
+        self.request.remember = true;
+        self
+    }
+}
+
+impl IntoFuture for LogIn {
+    type Output = Result<()>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { visit, request } = self;
+        Box::pin(crate::detach(async move { visit.log_in(request).await }))
+    }
+}

@@ -1,0 +1,183 @@
+//! Settings of the service.
+
+use super::{Inner, OnUnavailable, Policy, Sessions, Toucher};
+use crate::{
+    Error, Result,
+    transport::{Cookie, Transport},
+};
+use cloakroom_core::{Clock, Entropy, ErrorKind, OnLimit, OsEntropy, SessionStore, SystemClock};
+use std::sync::Arc;
+use time::Duration;
+
+impl Sessions {
+    /// Begins a service over a store, which may be shared as an `Arc<dyn SessionStore>`.
+    pub fn builder(store: impl SessionStore) -> SessionsBuilder {
+        SessionsBuilder {
+            store: Arc::new(store),
+            policy: Policy::default(),
+            transport: Cookie::new().into(),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(OsEntropy),
+        }
+    }
+}
+
+/// Settings of [`Sessions`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct SessionsBuilder {
+    store: Arc<dyn SessionStore>,
+    policy: Policy,
+    transport: Transport,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl SessionsBuilder {
+    /// A session ends when it was not used for this long: 30 minutes by default.
+    pub fn idle_timeout(mut self, idle: Duration) -> Self {
+        self.policy.lifetime.idle = idle;
+        self
+    }
+
+    /// A session ends this long after login however much it is used: 12 hours by default.
+    pub fn absolute_timeout(mut self, absolute: Duration) -> Self {
+        self.policy.lifetime.absolute = absolute;
+        self
+    }
+
+    /// The same two for sessions whose user asked to be remembered: 14 and 30 days by default.
+    /// They are kept in the session itself, so later writes, by any instance, leave them.
+    pub fn remembered_for(mut self, idle: Duration, absolute: Duration) -> Self {
+        self.policy.remembered.idle = idle;
+        self.policy.remembered.absolute = absolute;
+        self
+    }
+
+    /// How many sessions a user may have at once: without it, any number. At the limit, a login
+    /// evicts the oldest unless [`on_limit`](Self::on_limit) says otherwise.
+    pub fn max_sessions_per_user(mut self, max: u32) -> Self {
+        self.policy.max_sessions = Some(max);
+        self
+    }
+
+    /// What a login beyond the limit does. Has no effect without a limit.
+    pub fn on_limit(mut self, at_limit: OnLimit) -> Self {
+        self.policy.on_limit = at_limit;
+        self
+    }
+
+    /// The most bytes that all attributes of a session may have, names and encoded values
+    /// together: 64 KiB by default. Beyond it writes fail, and nothing is cut.
+    pub fn max_size(mut self, bytes: usize) -> Self {
+        self.policy.max_size = bytes;
+        self
+    }
+
+    /// How ids travel: the default [`Cookie`], another, or a [`Header`](crate::Header).
+    pub fn transport(mut self, transport: impl Into<Transport>) -> Self {
+        self.transport = transport.into();
+        self
+    }
+
+    /// Lets the cookie travel in plain text under the name `id`: for development on localhost and
+    /// nothing else.
+    pub fn insecure_development_cookie(self) -> Self {
+        self.transport(Cookie::insecure_development())
+    }
+
+    /// What a request with an id sees while the store can't be reached: a 503 by default.
+    pub fn on_unavailable(mut self, policy: OnUnavailable) -> Self {
+        self.policy.on_unavailable = policy;
+        self
+    }
+
+    /// What `Retry-After` says on that 503, in whole seconds: 1 by default.
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.policy.retry_after = after;
+        self
+    }
+
+    /// A session that is read is written at most once in this time, to slide its idle window: by
+    /// default a twentieth of the idle timeout, at most a minute.
+    pub fn touch_interval(mut self, interval: Duration) -> Self {
+        self.policy.touch_interval = Some(interval);
+        self
+    }
+
+    /// Another clock for when touches are due: for tests that move time by hand.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Another source of randomness for ids: for tests of what a broken one does. Anything but
+    /// the operating system's generator makes sessions guessable.
+    pub fn danger_entropy(mut self, entropy: impl Entropy) -> Self {
+        self.entropy = Arc::new(entropy);
+        self
+    }
+
+    /// Checks the settings and starts the task that writes touches.
+    ///
+    /// Must be called on a tokio runtime. Costs no round trip: the store was connected before.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`], with the setting that can't be and what it must be.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it has no effect until it has returned.
+    #[expect(
+        clippy::unused_async,
+        reason = "the store's channel will be joined here"
+    )]
+    pub async fn build(self) -> Result<Sessions> {
+        self.check()?;
+        let toucher = Toucher::new(self.policy.touch_interval(), self.clock);
+        let inner = Arc::new(Inner {
+            store: self.store,
+            policy: self.policy,
+            transport: self.transport,
+            toucher,
+            counters: Default::default(),
+            entropy: self.entropy,
+        });
+        let sessions = Sessions(inner);
+        Toucher::start(&sessions);
+        Ok(sessions)
+    }
+
+    fn check(&self) -> Result<()> {
+        let Policy {
+            lifetime,
+            remembered,
+            max_sessions,
+            max_size,
+            ..
+        } = &self.policy;
+        let bad = |what| Err(Error::new(ErrorKind::Config, what));
+        self.transport.check()?;
+        if [lifetime, remembered]
+            .iter()
+            .any(|l| l.idle < Duration::MILLISECOND)
+        {
+            return bad("the idle timeout must be at least 1 ms");
+        }
+        if lifetime.absolute < lifetime.idle || remembered.absolute < remembered.idle {
+            return bad("the absolute timeout must not be shorter than the idle timeout");
+        }
+        if *max_sessions == Some(0) {
+            return bad("a user must be allowed at least one session");
+        }
+        if *max_size == 0 {
+            return bad("the cap on a session's size must be at least 1 byte");
+        }
+        let interval = self.policy.touch_interval();
+        if interval.is_negative() || interval > lifetime.idle / 2 {
+            return bad("the touch interval must be between 0 and half of the idle timeout");
+        }
+        Ok(())
+    }
+}

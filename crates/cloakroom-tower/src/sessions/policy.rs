@@ -1,0 +1,75 @@
+//! What the application decided.
+
+use cloakroom_core::{Lifetime, Limit, OnLimit};
+use time::Duration;
+
+/// What a request with an id sees while the store can't be reached.
+///
+/// Requests without an id never ask the store, and are served either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OnUnavailable {
+    /// 503 with `Retry-After`, the client's id kept: nobody is taken for a stranger by mistake.
+    #[default]
+    Refuse,
+    /// Served as if it had brought no id, and its changes are dropped; the client's id is kept.
+    /// For sites where a page without a login is better than none.
+    Anonymous,
+}
+
+/// What the application decided, once, for all its sessions.
+#[derive(Debug, Clone)]
+pub(crate) struct Policy {
+    pub(crate) lifetime: Lifetime,
+    pub(crate) remembered: Lifetime,
+    pub(crate) max_sessions: Option<u32>,
+    pub(crate) on_limit: OnLimit,
+    pub(crate) max_size: usize,
+    pub(crate) on_unavailable: OnUnavailable,
+    pub(crate) retry_after: Duration,
+    pub(crate) touch_interval: Option<Duration>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            // NIST SP 800-63B-4 names 24 h and 1 h for AAL2; half of each is a working day and a
+            // lunch.
+            lifetime: Lifetime {
+                idle: Duration::minutes(30),
+                absolute: Duration::hours(12),
+                remembered: false,
+            },
+            // AAL1's longest, and half of it unused.
+            remembered: Lifetime {
+                idle: Duration::days(14),
+                absolute: Duration::days(30),
+                remembered: true,
+            },
+            max_sessions: None,
+            on_limit: OnLimit::default(),
+            // A session is loaded whole; what is larger belongs into a database.
+            max_size: 64 * 1024,
+            on_unavailable: OnUnavailable::Refuse,
+            // Reconnecting takes about as long.
+            retry_after: Duration::seconds(1),
+            touch_interval: None,
+        }
+    }
+}
+
+impl Policy {
+    pub(crate) fn limit(&self) -> Option<Limit> {
+        let at_limit = self.on_limit;
+        self.max_sessions.map(|max| Limit { max, at_limit })
+    }
+
+    /// A twentieth of the idle window, so that it is kept to within 5 %, but not oftener than
+    /// each minute for long windows.
+    pub(crate) fn touch_interval(&self) -> Duration {
+        let shortest: Duration = self.lifetime.idle.min(self.remembered.idle);
+        let twentieth: Duration = shortest / 20;
+        self.touch_interval
+            .unwrap_or_else(|| twentieth.min(Duration::MINUTE))
+    }
+}

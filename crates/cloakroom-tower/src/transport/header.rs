@@ -1,0 +1,77 @@
+//! The header transport.
+
+use super::{Presented, Tell, only, revision_text};
+use cloakroom_core::{Error, ErrorKind, Result, SessionId};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Carries the id in a header of the application's own, for clients without cookies.
+///
+/// A request sends the id in it. A response that issues an id has it under the same name, and
+/// with it the revision, under the name with `-revision` behind it; one that ends the session has
+/// it empty.
+///
+/// ```
+/// use cloakroom_tower::Header;
+///
+/// assert!(Header::new("x-session").is_ok());
+/// assert!(Header::new("no good").is_err());
+/// ```
+#[derive(Debug, Clone)]
+pub struct Header {
+    name: HeaderName,
+    revision_name: HeaderName,
+}
+
+impl Header {
+    /// Uses the header of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if no header can have this name.
+    pub fn new(name: &str) -> Result<Self> {
+        let parse = |name: String| {
+            HeaderName::try_from(name).map_err(|e| {
+                Error::new(ErrorKind::Config, "no header can have this name").with_source(e)
+            })
+        };
+        Ok(Self {
+            name: parse(name.to_ascii_lowercase())?,
+            revision_name: parse(format!("{}-revision", name.to_ascii_lowercase()))?,
+        })
+    }
+
+    pub(super) fn name(&self) -> &HeaderName {
+        &self.name
+    }
+
+    pub(super) fn read(
+        &self,
+        headers: &HeaderMap,
+        read: impl Fn(&str) -> Option<SessionId>,
+    ) -> Presented {
+        let values = headers.get_all(&self.name).into_iter();
+        only(values.map(|value| value.to_str().unwrap_or("")), read)
+    }
+
+    pub(super) fn write(&self, headers: &mut HeaderMap, tell: &Tell) -> bool {
+        match tell {
+            Tell::Nothing => return false,
+            Tell::Revision { id, revision } => {
+                set(headers, &self.revision_name, &revision_text(id, *revision));
+            }
+            Tell::Issue { id, revision, .. } => {
+                set(headers, &self.name, &id.expose_secret());
+                set(headers, &self.revision_name, &revision_text(id, *revision));
+            }
+            Tell::Remove => set(headers, &self.name, ""),
+        }
+        true
+    }
+}
+
+fn set(headers: &mut HeaderMap, name: &HeaderName, value: &str) {
+    if let Ok(mut value) = HeaderValue::from_str(value) {
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+}

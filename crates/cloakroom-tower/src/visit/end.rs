@@ -1,0 +1,143 @@
+//! Logging out, rotating, and ending a user's other sessions.
+
+use super::{
+    Found, Live, Visit,
+    create::{DRAWS, collision},
+};
+use crate::{Error, Result, stats, transport::Tell};
+use cloakroom_core::{Address, Change, Ended, ErrorKind, Rotated, SessionId, Which};
+use std::sync::Arc;
+use time::Duration;
+
+impl Visit {
+    /// Ends the session, without reading it. At most one round trip.
+    pub(crate) async fn log_out(&self) -> Result<()> {
+        let _turn = self.turn.lock().await;
+        let id = {
+            let mut state = self.state();
+            state.consulted = true;
+            match &state.found {
+                Found::Unread(id) | Found::Live(Live { id, .. }) => id.clone(),
+                Found::Nothing | Found::Superseded => {
+                    state.change = Change::default();
+                    return Ok(());
+                }
+                Found::Unreachable => {
+                    return Err(Error::new(
+                        ErrorKind::Unavailable,
+                        "the store can't be reached, so the session can't be ended",
+                    ));
+                }
+            }
+        };
+        let inner = &self.sessions.0;
+        let at = self.address(&id)?;
+        let ended = inner.noting(inner.store.end(at).await)?;
+        inner.toucher.forget(at);
+        tracing::debug!(digest = ?at.digest, ?ended, "logged out");
+        let mut state = self.state();
+        match ended {
+            Ended::Done => {
+                stats::count(&inner.counters.revoked);
+                state.gone();
+            }
+            Ended::Absent => state.gone(),
+            Ended::Superseded => state.superseded(),
+        }
+        Ok(())
+    }
+
+    /// Moves the session to a new id. One round trip beside the load.
+    pub(crate) async fn rotate(&self) -> Result<()> {
+        let _turn = self.turn.lock().await;
+        self.load_in_turn().await?;
+        let live = match &self.state().found {
+            Found::Live(live) => live.clone(),
+            Found::Nothing => return Ok(()),
+            Found::Superseded => return Err(Error::superseded()),
+            Found::Unread(_) | Found::Unreachable => {
+                return Err(Error::new(
+                    ErrorKind::Unavailable,
+                    "the store can't be reached, so the id can't be rotated",
+                ));
+            }
+        };
+        let at = self.address(&live.id)?;
+        for _ in 0..DRAWS {
+            let id = self.sessions.0.new_id(Some(at.bucket))?;
+            if self.rotate_to(&live, at, id).await? {
+                return Ok(());
+            }
+        }
+        Err(collision())
+    }
+
+    async fn rotate_to(&self, live: &Live, at: Address, id: SessionId) -> Result<bool> {
+        let inner = &self.sessions.0;
+        let digest = id.digest();
+        let rotated = inner.noting(inner.store.rotate(at, digest).await)?;
+        tracing::debug!(from = ?at.digest, to = ?digest, ?rotated, "session rotated");
+        match rotated {
+            Rotated::Done { revision } => {
+                stats::count(&inner.counters.rotated);
+                inner.toucher.forget(at);
+                let mut record = Arc::clone(&live.record);
+                let new = Arc::make_mut(&mut record);
+                new.digest = digest;
+                new.revision = revision;
+                self.state().issue(Live {
+                    id,
+                    record,
+                    ..live.clone()
+                });
+                Ok(true)
+            }
+            Rotated::Collision => Ok(false),
+            Rotated::Superseded => {
+                self.state().superseded();
+                Err(Error::superseded())
+            }
+            Rotated::Gone => {
+                self.state().gone();
+                Err(Error::gone())
+            }
+        }
+    }
+
+    /// Ends the user's other sessions. One round trip.
+    pub(crate) async fn revoke_others(&self) -> Result<u64> {
+        self.load().await?;
+        let record = self.record().ok_or_else(Error::gone)?;
+        let Some(login) = &record.login else {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "nobody is logged in on this session, so it has no others",
+            ));
+        };
+        let others = Which::Others(record.digest);
+        self.sessions.revoke_which(&login.user, others).await
+    }
+}
+
+impl super::State {
+    /// Notes a new id, which the client shall be told.
+    pub(super) fn issue(&mut self, live: Live) {
+        let remembered = live.record.remembered;
+        let keep = remembered.then(|| live.left_for_good());
+        self.tell = Tell::Issue {
+            id: live.id.clone(),
+            revision: live.record.revision,
+            keep,
+        };
+        self.found = Found::Live(live);
+    }
+}
+
+impl Live {
+    /// What is left of the absolute lifetime, by the store's clock as far as it can be told:
+    /// the latest moment of that clock that is known is when the session was last seen.
+    fn left_for_good(&self) -> Duration {
+        let seen = self.record.last_seen.max(self.record.created_at);
+        (self.record.absolute_deadline - seen).max(Duration::SECOND)
+    }
+}

@@ -1,0 +1,147 @@
+//! The end of a request: decide, apply, and what to tell the client.
+
+use super::{Found, Live, Visit, create::Draft, too_large};
+use crate::{
+    Error, Result,
+    decide::{Plan, decide},
+    stats,
+    transport::Tell,
+};
+use cloakroom_core::{Attributes, Change, Committed, Handle, SessionId};
+use http::StatusCode;
+use std::sync::Arc;
+
+/// What the response tells the client, and what went wrong on the way.
+#[derive(Debug, Default)]
+pub(crate) struct Farewell {
+    pub(crate) tell: Tell,
+    pub(crate) consulted: bool,
+    pub(crate) failure: Option<Error>,
+}
+
+impl Visit {
+    /// What this response does with the request's changes.
+    pub(crate) fn decide(&self, status: StatusCode) -> Plan {
+        let state = self.state();
+        decide(state.standing(), state.changed(), status)
+    }
+
+    /// Carries the plan out. One round trip at most, none for most requests.
+    pub(crate) async fn apply(&self, plan: Plan) -> Farewell {
+        let result = match plan {
+            Plan::Nothing | Plan::Discard => {
+                self.discard();
+                Ok(())
+            }
+            Plan::Create | Plan::Commit => self.commit().await,
+        };
+        self.farewell(result.err())
+    }
+
+    /// The same for the plans that ask nobody, without waiting.
+    pub(crate) fn apply_now(&self, plan: Plan) -> Option<Farewell> {
+        match plan {
+            Plan::Nothing | Plan::Discard => {
+                self.discard();
+                Some(self.farewell(None))
+            }
+            Plan::Create | Plan::Commit => None,
+        }
+    }
+
+    fn discard(&self) {
+        let mut state = self.state();
+        if !state.change.is_empty() {
+            tracing::debug!(change = ?state.change, "the request's changes are not kept");
+            state.change = Change::default();
+        }
+    }
+
+    fn farewell(&self, failure: Option<Error>) -> Farewell {
+        let mut state = self.state();
+        Farewell {
+            tell: std::mem::take(&mut state.tell),
+            consulted: state.consulted,
+            failure,
+        }
+    }
+
+    /// Writes the pending changes, making a session if there is none.
+    ///
+    /// A session that has ended is no error here: the response goes out, and says so.
+    pub(crate) async fn commit(&self) -> Result<()> {
+        let _turn = self.turn.lock().await;
+        let (plan, change, id) = {
+            let state = self.state();
+            let id = match &state.found {
+                Found::Unread(id) | Found::Live(Live { id, .. }) => Some(id.clone()),
+                _ => None,
+            };
+            let plan = decide(state.standing(), state.changed(), StatusCode::OK);
+            (plan, state.change.clone(), id)
+        };
+        match (plan, id) {
+            (Plan::Create, _) => self.create_anonymous(&change).await,
+            (Plan::Commit, Some(id)) => self.commit_to(&id, &change).await,
+            _ => {
+                self.discard();
+                Ok(())
+            }
+        }
+    }
+
+    async fn create_anonymous(&self, change: &Change) -> Result<()> {
+        let inner = &self.sessions.0;
+        let mut attributes = Attributes::default();
+        attributes.apply(change);
+        let live = self
+            .create(Draft {
+                bucket: None,
+                handle: Handle::generate(&*inner.entropy)?,
+                lifetime: inner.policy.lifetime,
+                revision: 1,
+                login: None,
+                attributes,
+            })
+            .await?;
+        inner.toucher.written(self.address(&live.id)?);
+        let mut state = self.state();
+        state.change = Change::default();
+        state.issue(live);
+        Ok(())
+    }
+
+    async fn commit_to(&self, id: &SessionId, change: &Change) -> Result<()> {
+        let inner = &self.sessions.0;
+        let at = self.address(id)?;
+        let max = inner.policy.max_size;
+        let committed = inner.noting(inner.store.commit(at, change, max).await)?;
+        tracing::debug!(digest = ?at.digest, ?committed, "session committed");
+        let mut state = self.state();
+        match committed {
+            Committed::Done { revision } => {
+                stats::count(&inner.counters.commits);
+                inner.toucher.written(at);
+                if let Found::Live(live) = &mut state.found {
+                    Arc::make_mut(&mut live.record).attributes.apply(change);
+                }
+                state.change = Change::default();
+                state.written(id, revision);
+            }
+            Committed::Gone => {
+                stats::count(&inner.counters.gone_writes);
+                inner.toucher.forget(at);
+                state.gone();
+            }
+            Committed::Superseded => {
+                stats::count(&inner.counters.gone_writes);
+                inner.toucher.forget(at);
+                state.superseded();
+            }
+            Committed::TooLarge { .. } => return Err(too_large()),
+            // Nothing was expected, so nothing can conflict.
+            Committed::Conflict { .. } => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! Reading the session, on its first use.
+
+use super::{Found, Live, Visit};
+use crate::{Result, sessions::OnUnavailable, stats};
+use cloakroom_core::{ErrorKind, Loaded, SessionId};
+use time::Duration;
+
+impl Visit {
+    /// Reads the session if its id was not looked up yet. At most one round trip for a request.
+    pub(crate) async fn load(&self) -> Result<()> {
+        let _turn = self.turn.lock().await;
+        self.load_in_turn().await
+    }
+
+    pub(super) async fn load_in_turn(&self) -> Result<()> {
+        let id = {
+            let mut state = self.state();
+            state.consulted = true;
+            match &state.found {
+                Found::Unread(id) => id.clone(),
+                _ => return Ok(()),
+            }
+        };
+        let found = self.look_up(&id).await?;
+        self.state().found = found;
+        Ok(())
+    }
+
+    /// Reads the session again; `false` if it has ended. Pending changes stay.
+    pub(crate) async fn reload(&self) -> Result<bool> {
+        let _turn = self.turn.lock().await;
+        let id = {
+            let mut state = self.state();
+            state.consulted = true;
+            match &state.found {
+                Found::Unread(id) | Found::Live(Live { id, .. }) => id.clone(),
+                Found::Nothing | Found::Superseded | Found::Unreachable => return Ok(false),
+            }
+        };
+        let found = self.look_up(&id).await?;
+        let alive = matches!(found, Found::Live(_));
+        self.state().found = found;
+        Ok(alive)
+    }
+
+    async fn look_up(&self, id: &SessionId) -> Result<Found> {
+        let inner = &self.sessions.0;
+        let at = self.address(id)?;
+        stats::count(&inner.counters.loads);
+        let found = match inner.noting(inner.store.load(at).await) {
+            Ok(Loaded::Found { record, expires_in }) => {
+                stats::count(&inner.counters.loads_found);
+                // Reckoned from what is left, so that no two clocks are compared.
+                let ago = (record.idle - expires_in).max(Duration::ZERO);
+                inner.toucher.used(at, ago);
+                Found::Live(Live {
+                    id: id.clone(),
+                    record,
+                    expires_in,
+                })
+            }
+            Ok(Loaded::Superseded) => Found::Superseded,
+            Ok(Loaded::Absent) => Found::Nothing,
+            Err(error) if self.goes_on_without(error.kind()) => Found::Unreachable,
+            Err(error) => return Err(error),
+        };
+        tracing::debug!(digest = ?at.digest, found = found.name(), "session loaded");
+        Ok(found)
+    }
+
+    fn goes_on_without(&self, kind: ErrorKind) -> bool {
+        let policy = self.sessions.0.policy.on_unavailable;
+        kind == ErrorKind::Unavailable && policy == OnUnavailable::Anonymous
+    }
+}
+
+impl Found {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Nothing => "absent",
+            Self::Unread(_) => "unread",
+            Self::Live(_) => "live",
+            Self::Superseded => "superseded",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Logging in: a new id in the user's bucket, then the old one retired.
+
+use super::{Found, Live, Visit, create::Draft};
+use crate::{Error, Result, stats};
+use cloakroom_core::{
+    Address, Attributes, Change, Committed, ErrorKind, Handle, NewLogin, Retired, User,
+};
+use std::sync::Arc;
+
+/// How often an old session that keeps being written is carried over before it is ended as it is.
+const CARRIES: usize = 8;
+
+/// What a login asks for.
+#[derive(Debug, Clone)]
+pub(crate) struct LogInRequest {
+    pub(crate) user: String,
+    pub(crate) device: Option<String>,
+    pub(crate) remember: bool,
+}
+
+/// The session that a login replaces.
+struct Old {
+    live: Live,
+    at: Address,
+    /// Its attributes go with the user: it was anonymous, or the user's own.
+    carried: bool,
+}
+
+impl Visit {
+    /// Two round trips beside the load, or one without an old session.
+    pub(crate) async fn log_in(&self, request: LogInRequest) -> Result<()> {
+        let _turn = self.turn.lock().await;
+        self.load_in_turn().await?;
+        let user = self.sessions.0.store.user(&request.user)?;
+        let old = self.old_session(&user)?;
+        let mut live = self.create_login(&user, request, old.as_ref()).await?;
+        if let Some(old) = old {
+            self.replace(old, &mut live).await?;
+        }
+        self.sessions.0.toucher.written(self.address(&live.id)?);
+        let mut state = self.state();
+        state.change = Change::default();
+        state.issue(live);
+        Ok(())
+    }
+
+    fn old_session(&self, user: &User) -> Result<Option<Old>> {
+        let live = match &self.state().found {
+            Found::Live(live) => live.clone(),
+            Found::Nothing | Found::Superseded => return Ok(None),
+            Found::Unread(_) | Found::Unreachable => {
+                return Err(Error::new(
+                    ErrorKind::Unavailable,
+                    "the store can't be reached, so nobody can log in",
+                ));
+            }
+        };
+        let at = self.address(&live.id)?;
+        let login = live.record.login.as_ref();
+        let carried = login.is_none_or(|login| login.user == user.id);
+        Ok(Some(Old { live, at, carried }))
+    }
+
+    async fn create_login(
+        &self,
+        user: &User,
+        request: LogInRequest,
+        old: Option<&Old>,
+    ) -> Result<Live> {
+        let inner = &self.sessions.0;
+        let mut attributes = match old {
+            Some(old) if old.carried => old.live.record.attributes.clone(),
+            _ => Attributes::default(),
+        };
+        attributes.apply(&self.state().change);
+        let lifetime = if request.remember {
+            inner.policy.remembered
+        } else {
+            inner.policy.lifetime
+        };
+        let login = NewLogin {
+            user: user.clone(),
+            device: request.device.map(Arc::from),
+            limit: inner.policy.limit(),
+            replaces: old.map(|old| old.at.digest),
+        };
+        let handle = match old {
+            // The same device under a new id keeps its name in the list.
+            Some(old) if old.carried && old.live.record.login.is_some() => old.live.record.handle,
+            _ => Handle::generate(&*inner.entropy)?,
+        };
+        self.create(Draft {
+            bucket: Some(user.bucket),
+            handle,
+            lifetime,
+            revision: old.map_or(1, |old| old.live.record.revision + 1),
+            login: Some(login),
+            attributes,
+        })
+        .await
+    }
+
+    /// Retires the old id. What others wrote to the old session meanwhile is carried over, so
+    /// that no acknowledged write is lost.
+    async fn replace(&self, mut old: Old, live: &mut Live) -> Result<()> {
+        let inner = &self.sessions.0;
+        inner.toucher.forget(old.at);
+        stats::count(&inner.counters.rotated);
+        for _ in 0..CARRIES {
+            let revision = old.live.record.revision;
+            match inner.noting(inner.store.retire(old.at, revision).await)? {
+                Retired::Done | Retired::Already => return Ok(()),
+                Retired::Changed(record) => {
+                    if old.carried {
+                        let late = record.attributes.changes_since(&old.live.record.attributes);
+                        self.carry(live, &late).await?;
+                    }
+                    old.live.record = record;
+                }
+            }
+        }
+        // Somebody writes without pause; the login must not wait for them to stop.
+        inner.noting(inner.store.end(old.at).await)?;
+        Ok(())
+    }
+
+    async fn carry(&self, live: &mut Live, late: &Change) -> Result<()> {
+        let inner = &self.sessions.0;
+        let at = self.address(&live.id)?;
+        let max = inner.policy.max_size;
+        let committed = inner.noting(inner.store.commit(at, late, max).await)?;
+        if let Committed::Done { revision } = committed {
+            let record = Arc::make_mut(&mut live.record);
+            record.attributes.apply(late);
+            record.revision = revision;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,249 @@
+//! One request's session: what is known of it, what was changed, what the client shall be told.
+//!
+//! The layer makes a [`Visit`] for each request and finishes it with the response; the handler
+//! holds it as [`Session`](crate::Session) or [`LazySession`](crate::LazySession). Nothing here
+//! asks the store before somebody asks for the session.
+
+mod create;
+mod end;
+mod finish;
+mod load;
+mod log_in;
+mod update;
+
+use crate::{
+    Error, Result, Sessions,
+    decide::{Changed, Standing},
+    transport::{Presented, Tell},
+};
+use cloakroom_core::{Address, Attributes, Change, ErrorKind, Key, Record, SessionId};
+pub(crate) use finish::Farewell;
+pub(crate) use log_in::LogInRequest;
+use serde::{Serialize, de::DeserializeOwned};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use time::Duration;
+
+/// One request's session.
+pub(crate) struct Visit {
+    pub(crate) sessions: Sessions,
+    state: Mutex<State>,
+    /// Held while the store is asked, so that one request's operations happen one by one.
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// What is known of the session. Held only between awaits.
+struct State {
+    found: Found,
+    change: Change,
+    tell: Tell,
+    /// The response depends on the session.
+    consulted: bool,
+}
+
+/// Where the request's id leads.
+#[derive(Clone)]
+enum Found {
+    /// Nowhere: none was presented, it is unknown, or this request ended it.
+    Nothing,
+    /// Not looked up.
+    Unread(SessionId),
+    /// To this session.
+    Live(Live),
+    /// It was replaced by a newer one.
+    Superseded,
+    /// The store could not say, and the policy is to go on.
+    Unreachable,
+}
+
+/// A session as this request knows it.
+#[derive(Clone)]
+struct Live {
+    id: SessionId,
+    record: Arc<Record>,
+    expires_in: Duration,
+}
+
+impl Visit {
+    pub(crate) fn new(sessions: Sessions, presented: Presented) -> Arc<Self> {
+        let found = match presented {
+            Presented::Nothing | Presented::Rejected => Found::Nothing,
+            Presented::Id(id) => Found::Unread(id),
+        };
+        Arc::new(Self {
+            sessions,
+            state: Mutex::new(State {
+                found,
+                change: Change::default(),
+                tell: Tell::Nothing,
+                consulted: false,
+            }),
+            turn: tokio::sync::Mutex::new(()),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the bucket and digest of an id are.
+    fn address(&self, id: &SessionId) -> Result<Address> {
+        let bucket = id.bucket(self.sessions.0.store.buckets());
+        let bucket = bucket.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Internal,
+                "an id names a bucket that does not exist",
+            )
+        })?;
+        let digest = id.digest();
+        Ok(Address { bucket, digest })
+    }
+
+    /// The record as it was when it was last seen, without this request's pending changes.
+    pub(crate) fn record(&self) -> Option<Arc<Record>> {
+        match &self.state().found {
+            Found::Live(live) => Some(Arc::clone(&live.record)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn expires_in(&self) -> Option<Duration> {
+        match &self.state().found {
+            Found::Live(live) => Some(live.expires_in),
+            _ => None,
+        }
+    }
+
+    /// The attribute, with this request's own pending change of it.
+    pub(crate) fn get<T: DeserializeOwned>(&self, key: &Key<T>) -> Result<Option<T>> {
+        let mut state = self.state();
+        state.consulted = true;
+        match state.raw(key.name()) {
+            Some(value) => Ok(Some(Attributes::decode(key.name(), value)?)),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) fn insert<T: Serialize>(&self, key: &Key<T>, value: &T) -> Result<()> {
+        let value = Attributes::encode(key.name(), value)?;
+        let max = self.sessions.0.policy.max_size;
+        let mut state = self.state();
+        state.consulted = true;
+        if state.size_with(key.name(), value.len()) > max {
+            return Err(too_large());
+        }
+        if state.stored(key.name()) == Some(&value) {
+            // Written already: nothing to do, and what was pending is taken back.
+            state.change.forget(key.name());
+        } else {
+            state.change.write(key.name(), Some(value));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        let mut state = self.state();
+        state.consulted = true;
+        let absent =
+            matches!(&state.found, Found::Live(_) | Found::Nothing) && state.stored(name).is_none();
+        if absent {
+            state.change.forget(name);
+        } else {
+            state.change.write(name, None);
+        }
+    }
+}
+
+impl State {
+    /// What the store holds of an attribute, as far as is known.
+    fn stored(&self, name: &str) -> Option<&bytes::Bytes> {
+        match &self.found {
+            Found::Live(live) => live.record.attributes.raw(name),
+            _ => None,
+        }
+    }
+
+    fn raw(&self, name: &str) -> Option<&bytes::Bytes> {
+        self.change
+            .pending(name)
+            .unwrap_or_else(|| self.stored(name))
+    }
+
+    /// The size of all attributes if this one had a value of so many bytes. A lower bound for a
+    /// session that was not read; the store counts exactly.
+    fn size_with(&self, name: &str, bytes: usize) -> usize {
+        let mut all = match &self.found {
+            Found::Live(live) => live.record.attributes.clone(),
+            _ => Attributes::default(),
+        };
+        all.apply(&self.change);
+        all.set(name, None);
+        all.size() + name.len() + bytes
+    }
+
+    fn standing(&self) -> Standing {
+        match self.found {
+            Found::Nothing => Standing::None,
+            Found::Unread(_) | Found::Live(_) => Standing::Known,
+            Found::Superseded => Standing::Superseded,
+            Found::Unreachable => Standing::Unreachable,
+        }
+    }
+
+    fn changed(&self) -> Changed {
+        if self.change.is_empty() {
+            Changed::Nothing
+        } else if self.change.writes().any(|(_, value)| value.is_some()) {
+            Changed::Set
+        } else {
+            Changed::Removed
+        }
+    }
+
+    /// Notes that the session was written: its revision now, and what the client is told.
+    fn written(&mut self, id: &SessionId, revision: u64) {
+        if let Found::Live(live) = &mut self.found {
+            Arc::make_mut(&mut live.record).revision = revision;
+        }
+        match &mut self.tell {
+            // A new id is told together with the latest revision.
+            Tell::Issue { revision: told, .. } => *told = revision,
+            tell => {
+                *tell = Tell::Revision {
+                    id: id.clone(),
+                    revision,
+                };
+            }
+        }
+    }
+
+    /// Notes that a write found the session ended.
+    fn gone(&mut self) {
+        self.found = Found::Nothing;
+        self.change = Change::default();
+        self.tell = Tell::Remove;
+    }
+
+    /// Notes that the id was replaced by a newer one, which the client must keep.
+    fn superseded(&mut self) {
+        self.found = Found::Superseded;
+        self.change = Change::default();
+        self.tell = Tell::Nothing;
+    }
+}
+
+fn too_large() -> Error {
+    Error::new(
+        ErrorKind::TooLarge,
+        "the session's attributes would exceed the application's cap",
+    )
+}
+
+impl std::fmt::Debug for Visit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = self.state();
+        f.debug_struct("Visit")
+            .field("standing", &state.standing())
+            .field("change", &state.change)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,65 @@
+//! Shared, coherent, revocable sessions for axum and tower: **one session, every server**.
+//!
+//! Sessions are kept in shared Redis or Valkey, or in memory for a single process, so that all
+//! instances of an application, old and new version, see one login state.
+//!
+//! ```
+//! use axum::{Router, routing::post};
+//! use cloakroom::{Key, Result, Session, Sessions};
+//!
+//! const CART: Key<Vec<String>> = Key::new("cart");
+//!
+//! async fn login(session: Session) -> Result<()> {
+//!     session.log_in("alice").device("laptop").await   // a new id, in the user's bucket
+//! }
+//!
+//! async fn add(session: Session, item: String) -> Result<String> {
+//!     let cart = session.update(CART, |cart| cart.push(item.clone())).await?;   // atomic
+//!     Ok(format!("{} items", cart.len()))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+//! let store = cloakroom::open("memory:").await?;   // or redis://host:port
+//! let sessions = Sessions::builder(store).max_sessions_per_user(5).build().await?;
+//! let app: Router = Router::new()
+//!     .route("/login", post(login))
+//!     .route("/cart", post(add))
+//!     .layer(sessions.layer());
+//!
+//! sessions.revoke_user("alice").await?;            // everywhere
+//! assert!(sessions.list("alice").await?.is_empty());
+//! # let _ = app; Ok(()) }
+//! ```
+//!
+//! # Where to go on
+//!
+//! - [`Session`]: what a handler holds. [`LazySession`]: the same, before it is read.
+//! - [`Sessions`]: listing and revoking; [`SessionsBuilder`]: limits of time and number, cookies,
+//!   what happens when the store is away.
+//! - [`manual`]: how it works and how to run it.
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `axum` | yes | extractors, and errors as responses |
+//! | `redis` | yes | the store on Redis and Valkey, through the `redis` crate |
+//! | `tls` | no | `rediss://` addresses |
+
+#[cfg(all(doctest, feature = "axum", feature = "redis"))]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
+
+pub mod manual;
+mod open;
+#[cfg(feature = "redis")]
+pub mod redis;
+
+#[cfg(feature = "axum")]
+pub use cloakroom_tower::SessionRejection;
+pub use cloakroom_tower::{
+    Cookie, Device, Error, ErrorKind, Handle, Header, Health, Key, LazySession, LogIn, MemoryStore,
+    OnLimit, OnUnavailable, ResponseFuture, Result, SameSite, Session, SessionFailure,
+    SessionStore, Sessions, SessionsBuilder, SessionsLayer, SessionsService, Stats, Transport,
+};
+pub use open::open;

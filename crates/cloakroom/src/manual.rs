@@ -1,0 +1,7 @@
+//! How Cloakroom works and how to run it.
+
+#[doc = include_str!("../manual/operations.md")]
+pub mod operations {}
+
+#[doc = include_str!("../manual/sessions.md")]
+pub mod sessions {}

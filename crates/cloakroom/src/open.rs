@@ -1,0 +1,54 @@
+//! A store by its URL.
+
+use crate::{MemoryStore, Result, SessionStore};
+use std::sync::Arc;
+
+/// Opens the store that a URL names, with all defaults.
+///
+/// | URL | store |
+/// |---|---|
+/// | `memory:` | this process's memory |
+/// | `redis://[user:password@]host[:port][/database]` | one Redis or Valkey server |
+/// | `rediss://…` | the same over TLS, with the feature `tls` |
+///
+/// For other settings, like a key prefix or another command timeout, use `redis::store`.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> cloakroom::Result<()> {
+/// let store = cloakroom::open("memory:").await?;
+/// assert_eq!(store.health(), cloakroom::Health::Up);
+///
+/// let error = cloakroom::open("mysql://localhost").await.unwrap_err();
+/// assert_eq!(error.kind(), cloakroom::ErrorKind::Config);
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// [`Config`](crate::ErrorKind::Config) if the URL is none of these, if the server is too old or
+/// refuses the login, or if this instance is configured otherwise than its deployment;
+/// [`Unavailable`](crate::ErrorKind::Unavailable) if the server can't be reached within a second.
+///
+/// # Cancel safety
+///
+/// Dropping the future gives up.
+pub async fn open(url: &str) -> Result<Arc<dyn SessionStore>> {
+    if url == "memory:" {
+        return Ok(Arc::new(MemoryStore::new()));
+    }
+    connect(url).await
+}
+
+#[cfg(feature = "redis")]
+async fn connect(url: &str) -> Result<Arc<dyn SessionStore>> {
+    Ok(Arc::new(crate::redis::store(url).connect().await?))
+}
+
+#[cfg(not(feature = "redis"))]
+async fn connect(_: &str) -> Result<Arc<dyn SessionStore>> {
+    Err(cloakroom_core::Error::new(
+        crate::ErrorKind::Config,
+        "only memory: can be opened: the feature `redis` was not compiled in",
+    )
+    .into())
+}
