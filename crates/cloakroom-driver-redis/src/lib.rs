@@ -82,6 +82,11 @@ fn info(endpoint: &Endpoint) -> Result<ConnectionInfo, DriverError> {
 fn address(endpoint: &Endpoint) -> Result<ConnectionAddr, DriverError> {
     let Endpoint { host, port, .. } = endpoint.clone();
     Ok(if endpoint.tls {
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            // The client crate needs one and brings none. An application's own stays; losing the
+            // race against it is fine.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
         ConnectionAddr::TcpTls {
             host,
             port,

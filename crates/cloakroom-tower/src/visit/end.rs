@@ -11,6 +11,7 @@ use time::Duration;
 
 impl Visit {
     /// Ends the session, without reading it. At most one round trip.
+    #[tracing::instrument(name = "session.log_out", level = "debug", skip_all)]
     pub(crate) async fn log_out(&self) -> Result<()> {
         let _turn = self.turn.lock().await;
         let id = {
@@ -48,6 +49,7 @@ impl Visit {
     }
 
     /// Moves the session to a new id. One round trip beside the load.
+    #[tracing::instrument(name = "session.rotate", level = "debug", skip_all)]
     pub(crate) async fn rotate(&self) -> Result<()> {
         let _turn = self.turn.lock().await;
         self.load_in_turn().await?;

@@ -69,6 +69,7 @@ impl Visit {
     /// Writes the pending changes, making a session if there is none.
     ///
     /// A session that has ended is no error here: the response goes out, and says so.
+    #[tracing::instrument(name = "session.commit", level = "debug", skip_all)]
     pub(crate) async fn commit(&self) -> Result<()> {
         let _turn = self.turn.lock().await;
         let (plan, change, id) = {

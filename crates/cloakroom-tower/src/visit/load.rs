@@ -43,6 +43,7 @@ impl Visit {
         Ok(alive)
     }
 
+    #[tracing::instrument(name = "session.load", level = "debug", skip_all)]
     async fn look_up(&self, id: &SessionId) -> Result<Found> {
         let inner = &self.sessions.0;
         let at = self.address(id)?;

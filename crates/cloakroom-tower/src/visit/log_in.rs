@@ -28,6 +28,7 @@ struct Old {
 
 impl Visit {
     /// Two round trips beside the load, or one without an old session.
+    #[tracing::instrument(name = "session.log_in", level = "debug", skip_all)]
     pub(crate) async fn log_in(&self, request: LogInRequest) -> Result<()> {
         let _turn = self.turn.lock().await;
         self.load_in_turn().await?;

@@ -117,10 +117,8 @@ impl Visit {
     pub(crate) fn get<T: DeserializeOwned>(&self, key: &Key<T>) -> Result<Option<T>> {
         let mut state = self.state();
         state.consulted = true;
-        match state.raw(key.name()) {
-            Some(value) => Ok(Some(Attributes::decode(key.name(), value)?)),
-            None => Ok(None),
-        }
+        let value = state.raw(key.name());
+        value.map(|value| decode(key, value)).transpose()
     }
 
     pub(crate) fn insert<T: Serialize>(&self, key: &Key<T>, value: &T) -> Result<()> {
@@ -171,13 +169,17 @@ impl State {
     /// The size of all attributes if this one had a value of so many bytes. A lower bound for a
     /// session that was not read; the store counts exactly.
     fn size_with(&self, name: &str, bytes: usize) -> usize {
-        let mut all = match &self.found {
-            Found::Live(live) => live.record.attributes.clone(),
-            _ => Attributes::default(),
+        let others = |(n, v): (&str, &bytes::Bytes)| if n == name { 0 } else { n.len() + v.len() };
+        let kept: usize = match &self.found {
+            Found::Live(live) => {
+                let stored = live.record.attributes.iter();
+                let unchanged = stored.filter(|(n, _)| self.change.pending(n).is_none());
+                unchanged.map(others).sum()
+            }
+            _ => 0,
         };
-        all.apply(&self.change);
-        all.set(name, None);
-        all.size() + name.len() + bytes
+        let set = self.change.writes().filter_map(|(n, v)| Some((n, v?)));
+        kept + set.map(others).sum::<usize>() + name.len() + bytes
     }
 
     fn standing(&self) -> Standing {
@@ -229,6 +231,14 @@ impl State {
         self.change = Change::default();
         self.tell = Tell::Nothing;
     }
+}
+
+/// An attribute that this version can't read is the handler's to deal with, and worth a line.
+fn decode<T: DeserializeOwned>(key: &Key<T>, value: &[u8]) -> Result<T> {
+    Attributes::decode(key.name(), value).map_err(|error| {
+        tracing::debug!(attribute = key.name(), "an attribute does not decode");
+        error.into()
+    })
 }
 
 fn too_large() -> Error {

@@ -1,6 +1,6 @@
 //! Atomic read-modify-write of one attribute.
 
-use super::{Found, Visit, too_large};
+use super::{Found, Visit, decode, too_large};
 use crate::{Error, Result, stats};
 use bytes::Bytes;
 use cloakroom_core::{Attributes, Change, Committed, ErrorKind, Key, SessionId};
@@ -35,6 +35,7 @@ impl Visit {
             })
     }
 
+    #[tracing::instrument(name = "session.update", level = "debug", skip_all, fields(attribute = key.name()))]
     async fn update_until_done<T, F>(&self, key: &Key<T>, mut change: F) -> Result<T>
     where
         T: Serialize + DeserializeOwned + Default,
@@ -49,7 +50,7 @@ impl Visit {
                 |start| start.value.clone(),
             );
             let mut value: T = match &base {
-                Some(held) => Attributes::decode(key.name(), held)?,
+                Some(held) => decode(key, held)?,
                 None => T::default(),
             };
             change(&mut value);
