@@ -1,15 +1,13 @@
 //! One server, kept connected: deadlines, reconnection, and nothing sent twice.
 
-use crate::{
-    Command, Connection, Driver, DriverError, Endpoint, Event, Reply, ServerError, scripts::Script,
-};
+mod keeper;
+mod refusal;
+
+use crate::{Command, Connection, Driver, DriverError, Endpoint, Reply, scripts::Script};
 use bytes::Bytes;
 use cloakroom_core::{Error, ErrorKind, Health, Result};
-use std::{
-    future::Future,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use refusal::answered;
+use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{Notify, watch},
     task::AbortHandle,
@@ -22,11 +20,6 @@ pub(crate) struct Timeouts {
     pub(crate) connect: Duration,
     pub(crate) command: Duration,
 }
-
-/// The pause before the first new attempt to connect; doubled up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(25);
-/// Long enough to leave a struggling server alone, short enough to be back within a second.
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// A connection that passed the handshake, with the scripts that its server holds.
 #[derive(Debug)]
@@ -75,7 +68,7 @@ impl Node {
         endpoint: Endpoint,
         timeouts: Timeouts,
     ) -> Result<Self> {
-        let live = establish(&*driver, &endpoint, timeouts.connect)
+        let live = keeper::establish(&*driver, &endpoint, timeouts.connect)
             .await
             .map_err(|e| {
                 let kind = if e.is_refused() {
@@ -91,7 +84,7 @@ impl Node {
             timeouts,
             state: watch::Sender::new(State::Up(live)),
         });
-        let keeper = tokio::spawn(keep_connected(Arc::downgrade(&shared))).abort_handle();
+        let keeper = tokio::spawn(keeper::keep_connected(Arc::downgrade(&shared))).abort_handle();
         Ok(Self { shared, keeper })
     }
 
@@ -215,108 +208,6 @@ impl Shared {
     }
 }
 
-/// Reconnects whenever the connection is lost, until the node is dropped.
-async fn keep_connected(shared: Weak<Shared>) {
-    loop {
-        let Some(closed) = shared.upgrade().and_then(|s| match &*s.state.borrow() {
-            State::Up(live) => Some(Arc::clone(&live.closed)),
-            State::Lost | State::Down(_) => None,
-        }) else {
-            return;
-        };
-        closed.notified().await;
-        if !reconnect(&shared).await {
-            return;
-        }
-    }
-}
-
-/// Tries until it is connected again; `false` when the node is gone.
-async fn reconnect(shared: &Weak<Shared>) -> bool {
-    let mut pause = FIRST_PAUSE;
-    if let Some(shared) = shared.upgrade() {
-        tracing::debug!(endpoint = %shared.endpoint, "store connection lost");
-        shared.state.send_replace(State::Lost);
-    }
-    loop {
-        let Some(shared) = shared.upgrade() else {
-            return false;
-        };
-        match establish(&*shared.driver, &shared.endpoint, shared.timeouts.connect).await {
-            Ok(live) => {
-                if matches!(&*shared.state.borrow(), State::Down(_)) {
-                    tracing::info!(endpoint = %shared.endpoint, "store is reachable again");
-                }
-                shared.state.send_replace(State::Up(live));
-                return true;
-            }
-            Err(error) => {
-                if matches!(&*shared.state.borrow(), State::Lost) {
-                    tracing::warn!(endpoint = %shared.endpoint, %error, "store is unreachable");
-                }
-                shared
-                    .state
-                    .send_replace(State::Down(error.to_string().into()));
-            }
-        }
-        drop(shared);
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-}
-
-/// Connects and loads the scripts, within the limit.
-async fn establish(
-    driver: &dyn Driver,
-    endpoint: &Endpoint,
-    limit: Duration,
-) -> Result<Arc<Live>, DriverError> {
-    let closed = Arc::new(Notify::new());
-    let sink = Arc::clone(&closed);
-    let attempt = async {
-        let connection = driver
-            .connect(
-                endpoint,
-                Arc::new(move |event| {
-                    if event == Event::Closed {
-                        sink.notify_one();
-                    }
-                }),
-            )
-            .await?;
-        let hashes = load_scripts(&*connection).await?;
-        Ok(Arc::new(Live {
-            connection,
-            hashes,
-            closed,
-        }))
-    };
-    timeout(limit, attempt)
-        .await
-        .unwrap_or_else(|_| Err(DriverError::lost(format!("no answer within {limit:?}"))))
-}
-
-fn load_scripts(
-    connection: &dyn Connection,
-) -> impl Future<Output = Result<Vec<Bytes>, DriverError>> + '_ {
-    let load = |source: &'static str| {
-        let source = Bytes::from_static(source.as_bytes());
-        Command::new("SCRIPT").arg("LOAD").arg(source)
-    };
-    let loads = connection.pipeline(Script::sources().map(load).collect());
-    async move {
-        let replies = loads.await?;
-        let hash = |reply| match reply {
-            Reply::Bytes(hash) => Ok(hash),
-            // Not ready yet: a server that is starting, or a replica without its master.
-            Reply::Error(e) if did_not_run(&e) => Err(DriverError::lost(describe(&e))),
-            Reply::Error(e) => Err(DriverError::refused(describe(&e))),
-            other => Err(DriverError::lost(format!("SCRIPT LOAD answered {other:?}"))),
-        };
-        replies.into_iter().map(hash).collect()
-    }
-}
-
 fn eval(live: &Live, script: Script, keys: &[Bytes], argv: &[Bytes]) -> Command {
     let command = Command::new("EVALSHA").arg(live.hashes[script.index()].clone());
     with_keys(command, keys, argv)
@@ -327,48 +218,6 @@ fn with_keys(command: Command, keys: &[Bytes], argv: &[Bytes]) -> Command {
         .arg(keys.len().to_string())
         .args(keys.iter().cloned())
         .args(argv.iter().cloned())
-}
-
-/// A server's refusal as an error; anything else as it is.
-fn answered(reply: Reply) -> Result<Reply> {
-    match reply {
-        Reply::Error(e) => Err(refused(&e)),
-        reply => Ok(reply),
-    }
-}
-
-fn refused(error: &ServerError) -> Error {
-    let kind = match error.code.as_str() {
-        "NOAUTH" | "WRONGPASS" | "NOPERM" => ErrorKind::Config,
-        _ if did_not_run(error) => ErrorKind::Unavailable,
-        _ => ErrorKind::Corrupt,
-    };
-    Error::new(kind, format!("the store refused: {}", describe(error)))
-}
-
-/// Refusals that say nothing about what was asked: the server can't serve at the moment.
-fn did_not_run(error: &ServerError) -> bool {
-    const NOT_NOW: [&str; 10] = [
-        "LOADING",
-        "BUSY",
-        "OOM",
-        "READONLY",
-        "MASTERDOWN",
-        "NOREPLICAS",
-        "MISCONF",
-        "CLUSTERDOWN",
-        "TRYAGAIN",
-        "MOVED",
-    ];
-    NOT_NOW.contains(&error.code.as_str())
-}
-
-fn describe(error: &ServerError) -> String {
-    // A script's error may quote its arguments after the first sentence; the code is enough.
-    match error.code.as_str() {
-        "ERR" | "WRONGTYPE" => error.code.clone(),
-        code => format!("{code} {}", error.detail),
-    }
 }
 
 fn unavailable(error: DriverError) -> Error {
