@@ -245,13 +245,15 @@ impl Session {
     /// what outlives it, like a WebSocket.
     ///
     /// A session that ended meanwhile takes no changes and is no error; see
-    /// [`reload`](Self::reload). An anonymous session can't be made here once the response has
-    /// gone, for nobody would learn its id.
+    /// [`reload`](Self::reload).
     ///
     /// # Errors
     ///
     /// [`Unavailable`](crate::ErrorKind::Unavailable): it may have happened or not.
     /// [`TooLarge`](crate::ErrorKind::TooLarge): nothing was written.
+    /// [`Invalid`](crate::ErrorKind::Invalid): there is no session yet, and the response has
+    /// gone, so the client could not be told the id of a new one. The same holds for `log_in` and
+    /// `rotate`.
     ///
     /// # Cancel safety
     ///

@@ -52,6 +52,7 @@ impl Visit {
     #[tracing::instrument(name = "session.rotate", level = "debug", skip_all)]
     pub(crate) async fn rotate(&self) -> Result<()> {
         let _turn = self.turn.lock().await;
+        self.state().can_issue()?;
         self.load_in_turn().await?;
         let live = match &self.state().found {
             Found::Live(live) => live.clone(),

@@ -59,6 +59,7 @@ impl Visit {
 
     fn farewell(&self, failure: Option<Error>) -> Farewell {
         let mut state = self.state();
+        state.answered = true;
         Farewell {
             tell: std::mem::take(&mut state.tell),
             consulted: state.consulted,
@@ -92,6 +93,7 @@ impl Visit {
     }
 
     async fn create_anonymous(&self, change: &Change) -> Result<()> {
+        self.state().can_issue()?;
         let inner = &self.sessions.0;
         let mut attributes = Attributes::default();
         attributes.apply(change);

@@ -38,6 +38,8 @@ struct State {
     tell: Tell,
     /// The response depends on the session.
     consulted: bool,
+    /// The response has gone: the client can't be told anything any more.
+    answered: bool,
 }
 
 /// Where the request's id leads.
@@ -76,6 +78,7 @@ impl Visit {
                 change: Change::default(),
                 tell: Tell::Nothing,
                 consulted: false,
+                answered: false,
             }),
             turn: tokio::sync::Mutex::new(()),
         })
@@ -180,6 +183,17 @@ impl State {
         };
         let set = self.change.writes().filter_map(|(n, v)| Some((n, v?)));
         kept + set.map(others).sum::<usize>() + name.len() + bytes
+    }
+
+    /// A new id is of no use that its client can't learn.
+    fn can_issue(&self) -> Result<()> {
+        if self.answered {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "the response has gone, so the client can't be told a new session id",
+            ));
+        }
+        Ok(())
     }
 
     fn standing(&self) -> Standing {
