@@ -59,9 +59,9 @@ pub trait SessionStore: Send + Sync + std::fmt::Debug + 'static {
         max_size: usize,
     ) -> BoxFuture<'a, Result<Committed>>;
 
-    /// Ends an id because another took its place, if its record is still at `revision`; leaves a
-    /// mark of [`SUPERSEDED_FOR`] that holds nothing of it. One round trip.
-    fn retire(&self, at: Address, revision: u64) -> BoxFuture<'_, Result<Retired>>;
+    /// Ends an id because another took its place, and leaves a mark of [`SUPERSEDED_FOR`] that
+    /// holds nothing of it; with a revision, only if the record is still at it. One round trip.
+    fn retire(&self, at: Address, revision: Option<u64>) -> BoxFuture<'_, Result<Retired>>;
 
     /// Moves a session to a new id of the same bucket, and retires the old one: all in one step.
     /// One round trip.
@@ -294,7 +294,7 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
         (**self).commit(at, change, max_size)
     }
 
-    fn retire(&self, at: Address, revision: u64) -> BoxFuture<'_, Result<Retired>> {
+    fn retire(&self, at: Address, revision: Option<u64>) -> BoxFuture<'_, Result<Retired>> {
         (**self).retire(at, revision)
     }
 

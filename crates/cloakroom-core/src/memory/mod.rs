@@ -110,7 +110,7 @@ impl SessionStore for MemoryStore {
         self.reply(|state, now| state.commit(at, change, max_size, now))
     }
 
-    fn retire(&self, at: Address, revision: u64) -> BoxFuture<'_, Result<Retired>> {
+    fn retire(&self, at: Address, revision: Option<u64>) -> BoxFuture<'_, Result<Retired>> {
         self.reply(|state, now| state.retire(at, revision, now))
     }
 

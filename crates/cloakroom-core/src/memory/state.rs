@@ -127,9 +127,14 @@ impl State {
         Committed::Done { revision }
     }
 
-    pub(super) fn retire(&mut self, at: Address, revision: u64, now: OffsetDateTime) -> Retired {
+    pub(super) fn retire(
+        &mut self,
+        at: Address,
+        revision: Option<u64>,
+        now: OffsetDateTime,
+    ) -> Retired {
         match self.find(at.digest) {
-            Found::Live { record, .. } if record.revision != revision => {
+            Found::Live { record, .. } if revision.is_some_and(|r| r != record.revision) => {
                 return Retired::Changed(record);
             }
             Found::Live { .. } => {}

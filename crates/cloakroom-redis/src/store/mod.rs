@@ -107,11 +107,11 @@ impl RedisStore {
         }
     }
 
-    async fn retire_now(&self, at: Address, revision: u64) -> Result<Retired> {
+    async fn retire_now(&self, at: Address, revision: Option<u64>) -> Result<Retired> {
         let argv = self
             .arguments(at.bucket)
             .digest(at.digest)
-            .number(&revision)
+            .bytes(revision.map(|r| r.to_string()).unwrap_or_default())
             .mark();
         let keys = [self.keys.record(at)];
         let (word, mut rest) = codec::status(self.run(Script::Retire, &keys, argv).await?)?;
@@ -235,7 +235,7 @@ impl SessionStore for RedisStore {
         Box::pin(self.commit_now(at, change, max_size))
     }
 
-    fn retire(&self, at: Address, revision: u64) -> BoxFuture<'_, Result<Retired>> {
+    fn retire(&self, at: Address, revision: Option<u64>) -> BoxFuture<'_, Result<Retired>> {
         Box::pin(self.retire_now(at, revision))
     }
 

@@ -110,7 +110,7 @@ impl Visit {
         stats::count(&inner.counters.rotated);
         for _ in 0..CARRIES {
             let revision = old.live.record.revision;
-            match inner.noting(inner.store.retire(old.at, revision).await)? {
+            match inner.noting(inner.store.retire(old.at, Some(revision)).await)? {
                 Retired::Done | Retired::Already => return Ok(()),
                 Retired::Changed(record) => {
                     if old.carried {
@@ -122,7 +122,7 @@ impl Visit {
             }
         }
         // Somebody writes without pause; the login must not wait for them to stop.
-        inner.noting(inner.store.end(old.at).await)?;
+        inner.noting(inner.store.retire(old.at, None).await)?;
         Ok(())
     }
 
