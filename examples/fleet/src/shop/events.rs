@@ -1,0 +1,103 @@
+//! Server-sent events of a session: tells a page at once that it was logged out elsewhere.
+
+use super::{Nothing, Shop};
+use crate::{
+    instance::{LifeWatch, Phase},
+    refusal::Refusal,
+};
+use axum::{
+    Router,
+    extract::State,
+    response::{
+        Sse,
+        sse::{Event, KeepAlive},
+    },
+    routing::get,
+};
+use cloakroom::Session;
+use futures_util::{Stream, stream};
+use serde::Serialize;
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep};
+
+/// How often the session is looked at.
+const POLL: Duration = Duration::from_millis(500);
+
+/// How often a quiet stream shows that it lives.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// How long a stream lasts at most; browsers then ask again.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
+
+pub(super) fn routes() -> Router<Arc<Shop>> {
+    Router::new().route("/events", get(events))
+}
+
+#[derive(Debug, Serialize)]
+struct Opening<'a> {
+    user: &'a str,
+}
+
+async fn events(
+    State(shop): State<Arc<Shop>>,
+    session: Session,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
+    let user = shop.user(&session)?;
+    let watch = Watch {
+        opening: Some(shop.served(Opening { user: &user })).map(|body| event("session", &body)),
+        session,
+        life: shop.life.clone(),
+        until: Instant::now() + LONGEST,
+        ended: false,
+    };
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    Ok(Sse::new(stream::unfold(watch, Watch::next)).keep_alive(keep_alive))
+}
+
+/// An event with JSON in it.
+fn event(name: &str, body: &impl Serialize) -> Event {
+    let event = Event::default().event(name);
+    event.clone().json_data(body).unwrap_or(event)
+}
+
+/// A stream that watches a session.
+#[derive(Debug)]
+struct Watch {
+    opening: Option<Event>,
+    session: Session,
+    life: LifeWatch,
+    until: Instant,
+    ended: bool,
+}
+
+impl Watch {
+    /// The next event: first the opening, then, whenever it comes, the end. `None` ends the
+    /// stream, also when the instance stops; browsers then ask again, and reach another.
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        if let Some(opening) = self.opening.take() {
+            return Some((Ok(opening), self));
+        }
+        if self.ended {
+            return None;
+        }
+        self.ended = self.has_ended().await?;
+        Some((Ok(event("revoked", &Nothing {})), self))
+    }
+
+    /// Waits until the session has ended; `None` when the watch is over before.
+    async fn has_ended(&self) -> Option<bool> {
+        while Instant::now() < self.until {
+            tokio::select! {
+                () = sleep(POLL) => {}
+                () = self.life.reaches(Phase::Closing) => return None,
+            }
+            match self.session.reload().await {
+                Ok(true) => {}
+                Ok(false) => return Some(true),
+                Err(error) if error.is_gone() => return Some(true),
+                Err(error) => tracing::debug!(%error, "can't see whether a session lives"),
+            }
+        }
+        None
+    }
+}
