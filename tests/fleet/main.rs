@@ -1,1 +1,32 @@
-//! End-to-end tests.
+//! The demo as its users meet it: processes, HTTP, and nothing of its inside.
+//!
+//! | module | what it shows |
+//! |---|---|
+//! | [`main_job`], [`routes`] | the balancer and four instances on memory; every route once |
+//! | [`split`], [`admin`] | what a person can do to the balancer and to its instances |
+//! | [`nodes`], [`versions`] | separate processes over one Redis; two versions of the shop |
+//! | [`options`], [`unreachable`], [`signals`] | how the program starts, fails and ends |
+//! | [`outage`] | Redis killed, and Redis hanging, under load |
+//! | [`rolling`], [`readiness`], [`crash`] | instances that come and go |
+//! | [`races`] | requests that overlap, two hundred times |
+//! | [`secrets`] | what logs, Redis and its files hold |
+
+// The tests' own helpers report what went wrong by failing the test.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod admin;
+mod crash;
+mod main_job;
+mod nodes;
+mod options;
+mod outage;
+mod races;
+mod readiness;
+mod rolling;
+mod routes;
+mod secrets;
+mod signals;
+mod split;
+mod support;
+mod unreachable;
+mod versions;

@@ -1,1 +1,23 @@
-//! End-to-end tests.
+//! The stores: the conformance suite against memory and against a real Redis, and what only Redis
+//! has to promise.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod access;
+mod bound;
+mod config;
+mod conformance;
+mod driver;
+mod expiry;
+mod heal;
+mod invalidations;
+mod layout;
+mod listener;
+mod log;
+mod outage;
+mod scripts;
+mod shared;
+mod support;
+mod traffic;
+mod unknown;
+mod unwilling;

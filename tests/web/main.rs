@@ -1,1 +1,22 @@
-//! End-to-end tests.
+//! The way of a request: the layer in front of an application in this process, on memory and on a
+//! real Redis, several instances over one store.
+
+// The tests' own helpers report what went wrong by failing the test.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod account;
+mod bare;
+mod caches;
+mod config;
+mod counts;
+mod header_transport;
+mod headers;
+mod hostile;
+mod plan;
+mod races;
+mod secrets;
+mod support;
+mod time;
+mod trouble;
+mod update;
+mod versions;

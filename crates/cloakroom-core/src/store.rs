@@ -3,7 +3,7 @@
 use crate::{
     Address, Attributes, Buckets, Change, Digest, Handle, Lifetime, Record, Result, Touch, User,
 };
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 use time::{Duration, OffsetDateTime};
 
 /// A boxed future: what lets stores stand behind one object type.
@@ -123,7 +123,7 @@ pub struct NewSession {
 pub struct NewLogin {
     /// Who logs in; the session must lie in this user's bucket.
     pub user: User,
-    /// What the application calls the device.
+    /// What the application calls the device; an empty label is none.
     pub device: Option<Arc<str>>,
     /// How many sessions the user may have.
     pub limit: Option<Limit>,
@@ -166,8 +166,8 @@ pub enum Created {
     LimitReached,
 }
 
-/// How [`SessionStore::commit`] went.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How [`SessionStore::commit`] went. `Debug` shows sizes, never a value.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Committed {
     /// Written.
     Done {
@@ -191,6 +191,27 @@ pub enum Committed {
     Superseded,
     /// The session has ended; nothing was written.
     Gone,
+}
+
+impl fmt::Debug for Committed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done { revision } => f.debug_struct("Done").field("revision", revision).finish(),
+            Self::Conflict { revision, current } => {
+                let sizes = current
+                    .iter()
+                    .map(|value| value.as_ref().map(bytes::Bytes::len));
+                let mut conflict = f.debug_struct("Conflict");
+                conflict.field("revision", revision);
+                conflict
+                    .field("current_sizes", &sizes.collect::<Vec<_>>())
+                    .finish()
+            }
+            Self::TooLarge { size } => f.debug_struct("TooLarge").field("size", size).finish(),
+            Self::Superseded => f.write_str("Superseded"),
+            Self::Gone => f.write_str("Gone"),
+        }
+    }
 }
 
 /// How [`SessionStore::retire`] went.

@@ -60,7 +60,18 @@ pub(crate) fn error(error: &RedisError) -> DriverError {
         ErrorKind::AuthenticationFailed
         | ErrorKind::InvalidClientConfig
         | ErrorKind::RESP3NotSupported => DriverError::refused(error),
+        _ if refused_at_login(error) => DriverError::refused(error),
         _ => DriverError::lost(error),
+    }
+}
+
+/// Whether the server refused the user, the password or the database.
+fn refused_at_login(error: &RedisError) -> bool {
+    let full = |detail: &str| detail.starts_with("max number of clients");
+    match error.code() {
+        Some("WRONGPASS" | "NOAUTH" | "NOPERM" | "DENIED") => true,
+        Some("ERR") => !error.detail().is_some_and(full),
+        _ => false,
     }
 }
 

@@ -15,14 +15,22 @@
 mod convert;
 
 use cloakroom_core::BoxFuture;
-use cloakroom_redis::{Command, Connection, Driver, DriverError, Endpoint, EventSink, Reply};
+use cloakroom_redis::{
+    Command, Connection, Driver, DriverError, Endpoint, Event, EventSink, Reply,
+};
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
-    ProtocolVersion, PushInfo, RedisConnectionInfo,
+    ProtocolVersion, PushInfo, RedisConnectionInfo, RedisResult,
     aio::{ConnectionLike, MultiplexedConnection},
     io::tcp::TcpSettings,
 };
-use std::fmt;
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+};
+use tokio::sync::watch;
 
 /// Opens connections with the `redis` crate. The default driver.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,22 +44,30 @@ impl Driver for RedisDriver {
     ) -> BoxFuture<'a, Result<Box<dyn Connection>, DriverError>> {
         Box::pin(async move {
             let client = Client::open(info(endpoint)?).map_err(|e| convert::error(&e))?;
+            let (ended, has_ended) = watch::channel(false);
             let connection = client
-                .get_multiplexed_async_connection_with_config(&config(events))
+                .get_multiplexed_async_connection_with_config(&config(events, ended))
                 .await
                 .map_err(|e| convert::error(&e))?;
-            Ok(Box::new(RedisConnection(connection)) as Box<dyn Connection>)
+            let connection = RedisConnection {
+                connection,
+                has_ended,
+            };
+            Ok(Box::new(connection) as Box<dyn Connection>)
         })
     }
 }
 
 /// No limits of its own: those above it know how long a command may take.
-fn config(events: EventSink) -> AsyncConnectionConfig {
+fn config(events: EventSink, ended: watch::Sender<bool>) -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
         .set_connection_timeout(None)
         .set_response_timeout(None)
         .set_push_sender(move |push: PushInfo| {
             if let Some(event) = convert::event(push) {
+                if event == Event::Closed {
+                    ended.send_replace(true);
+                }
                 events(event);
             }
             Ok::<(), std::convert::Infallible>(())
@@ -66,9 +82,11 @@ fn info(endpoint: &Endpoint) -> Result<ConnectionInfo, DriverError> {
         Some(username) => settings.set_username(username),
         None => settings,
     };
-    let settings = match &endpoint.password {
-        Some(password) => settings.set_password(password),
-        None => settings,
+    let settings = match (&endpoint.username, &endpoint.password) {
+        (_, Some(password)) => settings.set_password(password),
+        // Without one the crate would not log in at all, and be somebody else: the default user.
+        (Some(_), None) => settings.set_password(""),
+        (None, None) => settings,
     };
     let info = address(endpoint)?
         .into_connection_info()
@@ -110,16 +128,37 @@ fn address(endpoint: &Endpoint) -> Result<ConnectionAddr, DriverError> {
 
 /// One multiplexed connection. Its clones share the socket, and the crate matches replies to
 /// commands by order in its own task, so dropping a call disturbs nobody.
-struct RedisConnection(MultiplexedConnection);
+struct RedisConnection {
+    connection: MultiplexedConnection,
+    has_ended: watch::Receiver<bool>,
+}
+
+impl RedisConnection {
+    /// Waits for the client crate's answer, but not beyond the connection's end: a request that is
+    /// queued in that very moment gets none from the crate, neither then nor ever.
+    async fn answer<T>(
+        &self,
+        answer: impl Future<Output = RedisResult<T>>,
+    ) -> Result<RedisResult<T>, DriverError> {
+        let mut has_ended = self.has_ended.clone();
+        let (mut answer, mut end) = (pin!(answer), pin!(has_ended.wait_for(|ended| *ended)));
+        poll_fn(|context| match answer.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Ok(answer)),
+            Poll::Pending => end
+                .as_mut()
+                .poll(context)
+                .map(|_| Err(DriverError::lost("the connection has ended"))),
+        })
+        .await
+    }
+}
 
 impl Connection for RedisConnection {
     fn call(&self, command: Command) -> BoxFuture<'_, Result<Reply, DriverError>> {
-        let mut connection = self.0.clone();
+        let mut connection = self.connection.clone();
         Box::pin(async move {
-            let answer = connection
-                .req_packed_command(&convert::command(&command))
-                .await;
-            match answer {
+            let command = convert::command(&command);
+            match self.answer(connection.req_packed_command(&command)).await? {
                 Ok(value) => convert::reply(value),
                 Err(error) => convert::refusal(&error).ok_or_else(|| convert::error(&error)),
             }
@@ -127,16 +166,15 @@ impl Connection for RedisConnection {
     }
 
     fn pipeline(&self, commands: Vec<Command>) -> BoxFuture<'_, Result<Vec<Reply>, DriverError>> {
-        let mut connection = self.0.clone();
+        let mut connection = self.connection.clone();
         Box::pin(async move {
             let mut pipeline = redis::Pipeline::with_capacity(commands.len());
             for command in &commands {
                 pipeline.add_command(convert::command(command));
             }
-            let answers = connection
-                .req_packed_commands(&pipeline, 0, commands.len())
-                .await
-                .map_err(|e| convert::error(&e))?;
+            let answers = connection.req_packed_commands(&pipeline, 0, commands.len());
+            let answers = self.answer(answers).await?;
+            let answers = answers.map_err(|e| convert::error(&e))?;
             answers.into_iter().map(convert::reply).collect()
         })
     }

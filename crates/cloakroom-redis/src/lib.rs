@@ -33,6 +33,7 @@
 //! | create, commit, retire, rotate, end, list, revoke | one `EVALSHA` |
 //! | touch | one `EVALSHA` each, together in one round trip |
 //! | connect | `SCRIPT LOAD` of each script, once for each connection |
+//! | start | then `INFO`, and `HSETNX` and `HGET` for each of the settings |
 //!
 //! All times are the server's; expiry is relative. A script that the server has lost (`NOSCRIPT`)
 //! did not run, and is sent again as text; nothing else is ever sent twice.

@@ -74,6 +74,13 @@ impl OwnedChild {
         self.wait(limit).await
     }
 
+    /// Asks the process to end as Ctrl-C does (SIGINT) and waits for it, for at most `limit`.
+    /// `None` if it is still running then.
+    pub(crate) async fn interrupt(&self, limit: Duration) -> Option<ExitStatus> {
+        let _ = self.signal(&[Signal::INT]);
+        self.wait(limit).await
+    }
+
     /// Waits for the end, for at most `limit`. `None` if it is still running then.
     pub(crate) async fn wait(&self, limit: Duration) -> Option<ExitStatus> {
         let _ = until(limit, || self.exited().is_some()).await;

@@ -1,7 +1,8 @@
 //! Real servers to start and break, for Cloakroom's own tests.
 //!
 //! [`RedisServer`] is a `redis-server` child process on a port of its own, [`Process`] any other
-//! program, [`eventually`] a poll with a limit. All of them follow the same rules:
+//! program, [`eventually`] a poll with a limit, [`conformance`] the suite that every session store
+//! must pass. All of them follow the same rules:
 //!
 //! - **Nothing hangs.** Every wait has a limit, and a wait that reaches it panics with what the
 //!   child has printed so far.
@@ -31,6 +32,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod child;
+pub mod conformance;
 mod lines;
 mod poll;
 mod port;

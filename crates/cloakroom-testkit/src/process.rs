@@ -132,6 +132,17 @@ impl Process {
             .await
     }
 
+    /// Asks the program to end as Ctrl-C does (SIGINT) and waits up to 10 seconds for it.
+    ///
+    /// # Panics
+    ///
+    /// With the output so far, if it is still running then.
+    pub async fn interrupt(&self) -> ExitStatus {
+        let status = self.child.interrupt(TERMINATE_LIMIT).await;
+        self.drained(status.unwrap_or_else(|| self.fail("did not end", TERMINATE_LIMIT)))
+            .await
+    }
+
     /// Waits for the program to end by itself.
     ///
     /// # Panics

@@ -90,3 +90,10 @@ async fn dropping_ends_it_at_once() {
 fn a_missing_program_fails() {
     let _ = Process::builder("no-such-program").start();
 }
+
+#[tokio::test]
+async fn an_interrupt_is_what_ctrl_c_sends() {
+    let program = shell("trap 'exit 9' INT; echo ready; while :; do sleep 0.01; done");
+    program.wait_for_line(|line| line == "ready", LIMIT).await;
+    assert_eq!(program.interrupt().await.code(), Some(9));
+}

@@ -8,7 +8,7 @@ use std::{ffi::OsString, time::Duration};
 const PORT: u16 = 3000;
 
 /// How long a node that was told to end still serves, so that balancers notice.
-const DRAIN: Duration = Duration::from_millis(300);
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// A small shop on several instances behind one balancer, all sharing their sessions.
 #[derive(Debug, Parser)]
@@ -37,7 +37,7 @@ struct Args {
     #[arg(long, value_enum, requires = "node")]
     version: Option<Version>,
     /// How long the single instance still serves after SIGTERM, before it stops accepting
-    /// [default: 300]
+    /// [default: 1000]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=60_000), requires = "node")]
     drain_ms: Option<u64>,
 }

@@ -8,10 +8,7 @@ use crate::{
     UserHasher, Which,
 };
 use state::State;
-use std::{
-    future::ready,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 use time::OffsetDateTime;
 
 /// Keeps sessions in memory: the default, with nothing to install.
@@ -70,11 +67,11 @@ impl MemoryStore {
         act(&mut state, now)
     }
 
-    fn reply<'a, T: Send + 'a>(
-        &self,
-        act: impl FnOnce(&mut State, OffsetDateTime) -> T,
+    fn reply<'a, T: 'a>(
+        &'a self,
+        act: impl FnOnce(&mut State, OffsetDateTime) -> T + Send + 'a,
     ) -> BoxFuture<'a, Result<T>> {
-        Box::pin(ready(Ok(self.with(act))))
+        Box::pin(async move { Ok(self.with(act)) })
     }
 }
 
@@ -94,11 +91,11 @@ impl SessionStore for MemoryStore {
     }
 
     fn load(&self, at: Address) -> BoxFuture<'_, Result<Loaded>> {
-        self.reply(|state, now| state.load(at, now))
+        self.reply(move |state, now| state.load(at, now))
     }
 
     fn create<'a>(&'a self, new: &'a NewSession) -> BoxFuture<'a, Result<Created>> {
-        self.reply(|state, now| state.create(new, now))
+        self.reply(move |state, now| state.create(new, now))
     }
 
     fn commit<'a>(
@@ -107,31 +104,31 @@ impl SessionStore for MemoryStore {
         change: &'a Change,
         max_size: usize,
     ) -> BoxFuture<'a, Result<Committed>> {
-        self.reply(|state, now| state.commit(at, change, max_size, now))
+        self.reply(move |state, now| state.commit(at, change, max_size, now))
     }
 
     fn retire(&self, at: Address, revision: Option<u64>) -> BoxFuture<'_, Result<Retired>> {
-        self.reply(|state, now| state.retire(at, revision, now))
+        self.reply(move |state, now| state.retire(at, revision, now))
     }
 
     fn rotate(&self, at: Address, to: Digest) -> BoxFuture<'_, Result<Rotated>> {
-        self.reply(|state, now| state.rotate(at, to, now))
+        self.reply(move |state, now| state.rotate(at, to, now))
     }
 
     fn end(&self, at: Address) -> BoxFuture<'_, Result<Ended>> {
-        self.reply(|state, _| state.end(at.digest))
+        self.reply(move |state, _| state.end(at.digest))
     }
 
     fn touch<'a>(&'a self, touches: &'a [Touch]) -> BoxFuture<'a, Result<()>> {
-        self.reply(|state, now| touches.iter().for_each(|t| state.touch(t, now)))
+        self.reply(move |state, now| touches.iter().for_each(|t| state.touch(t, now)))
     }
 
     fn list<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<Vec<Listed>>> {
-        self.reply(|state, _| state.list(user))
+        self.reply(move |state, _| state.list(user))
     }
 
     fn revoke<'a>(&'a self, user: &'a User, which: Which) -> BoxFuture<'a, Result<u64>> {
-        self.reply(|state, _| state.revoke(user, which))
+        self.reply(move |state, _| state.revoke(user, which))
     }
 
     fn health(&self) -> Health {

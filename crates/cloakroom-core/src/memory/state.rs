@@ -145,14 +145,14 @@ impl State {
     }
 
     pub(super) fn rotate(&mut self, at: Address, to: Digest, now: OffsetDateTime) -> Rotated {
-        if self.slots.contains_key(&to) {
-            return Rotated::Collision;
-        }
         let (record, owner) = match self.find(at.digest) {
             Found::Live { record, owner, .. } => (record, owner),
             Found::Superseded => return Rotated::Superseded,
             Found::Absent => return Rotated::Gone,
         };
+        if self.slots.contains_key(&to) {
+            return Rotated::Collision;
+        }
         let mut record = Arc::unwrap_or_clone(record);
         record.digest = to;
         record.revision += 1;
@@ -177,7 +177,7 @@ impl State {
         let Found::Live { record, .. } = self.find(touch.at.digest) else {
             return;
         };
-        let seen = now - touch.ago;
+        let seen = now.saturating_sub(touch.ago.max(Duration::ZERO));
         if seen > record.last_seen {
             self.update(slide(Arc::unwrap_or_clone(record), seen));
         }
@@ -312,7 +312,7 @@ fn fresh(new: &NewSession, now: OffsetDateTime) -> Record {
         login: new.login.as_ref().map(|login| Login {
             user: Arc::clone(&login.user.id),
             authenticated_at: now,
-            device: login.device.clone(),
+            device: login.device.clone().filter(|label| !label.is_empty()),
         }),
         attributes: new.attributes.clone(),
     }

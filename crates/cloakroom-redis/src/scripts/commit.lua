@@ -18,13 +18,16 @@ for i = 1, expected do
 end
 if conflict then return {'conflict', header[1], current} end
 
+-- What an attribute's name counts: the field of one that begins with '~' bears another.
+local function length(field) return #field - (string.byte(field) == 126 and 1 or 0) end
+
 local size, sets, removes = tonumber(header[5]), {}, {}
 for _ = 1, writes do
   local name, value = ARGV[at], ARGV[at + 1] == '1' and ARGV[at + 2]
   local old = redis.call('HSTRLEN', key, name)
-  if old > 0 then size = size - #name - old end
+  if old > 0 or redis.call('HGET', key, name) then size = size - length(name) - old end
   if value then
-    size = size + #name + #value
+    size = size + length(name) + #value
     sets[#sets + 1] = name
     sets[#sets + 1] = value
   else

@@ -17,8 +17,8 @@ if user ~= '' then
     if #held >= limit and refuse then return {'limit'} end
     evicted = math.max(0, #held + 1 - limit)
     for i = 1, evicted do
-      redis.call('ZREM', KEYS[2], held[i])
       finish(held[i])
+      redis.call('ZREM', KEYS[2], held[i])
     end
   else
     -- Without a limit nobody counts; each login clears away a few that have expired.
@@ -33,6 +33,8 @@ local fields = {
   '~x', text(now + absolute), '~i', ARGV[5], '~m', remembered, '~z', size,
 }
 if user ~= '' then
+  redis.call('ZADD', KEYS[2], text(time[1] * 1000000 + time[2]), digest)
+  if redis.call('PTTL', KEYS[2]) < absolute then redis.call('PEXPIRE', KEYS[2], absolute) end
   for _, f in ipairs({'~k', user, '~u', name, '~a', text(now)}) do fields[#fields + 1] = f end
   if device ~= '' then
     fields[#fields + 1] = '~l'
@@ -42,9 +44,4 @@ end
 for i = 16, #ARGV do fields[#fields + 1] = ARGV[i] end
 hset(key, fields)
 redis.call('PEXPIRE', key, math.min(idle, absolute))
-
-if user ~= '' then
-  redis.call('ZADD', KEYS[2], text(time[1] * 1000000 + time[2]), digest)
-  if redis.call('PTTL', KEYS[2]) < absolute then redis.call('PEXPIRE', KEYS[2], absolute) end
-end
 return {'ok', text(now), evicted}

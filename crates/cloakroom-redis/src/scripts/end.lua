@@ -4,6 +4,6 @@ local digest = ARGV[3]
 local header = redis.call('HMGET', KEYS[1], '~r', '~s', '~k')
 if header[2] then return {'superseded'} end
 if not header[1] then return {'absent'} end
-if header[3] then redis.call('ZREM', index(header[3]), digest) end
 finish(digest)
+if header[3] then redis.call('ZREM', index(header[3]), digest) end
 return {'ok'}

@@ -13,6 +13,10 @@ local function announce(digest, revision)
   redis.call(publish, prefix .. 'bus', '1' .. digest .. revision)
 end
 
+-- An entry is in the index before its record is, and leaves after it: should a crash ever leave
+-- half of a script, then the half is a ghost that the next look clears away, and never a session
+-- that no list shows and no revocation finds.
+
 -- Ends a live session whose index is dealt with by the caller.
 local function finish(digest)
   redis.call('DEL', record(digest))

@@ -5,8 +5,8 @@ for _, digest in ipairs(sessions_of(user)) do
     or (which == 'others' and digest ~= what)
     or (which == 'one' and redis.call('HGET', record(digest), '~h') == what)
   if doomed then
-    redis.call('ZREM', KEYS[1], digest)
     finish(digest)
+    redis.call('ZREM', KEYS[1], digest)
     ended = ended + 1
   end
 end

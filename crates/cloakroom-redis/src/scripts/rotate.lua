@@ -6,15 +6,16 @@ if header[2] then return {'superseded'} end
 if not header[1] then return {'gone'} end
 local left = tonumber(header[5]) - now
 if left <= 0 then return {'gone'} end
-if redis.call('COPY', KEYS[1], KEYS[2]) == 0 then return {'collision'} end
+if redis.call('EXISTS', KEYS[2]) == 1 then return {'collision'} end
 
-local revision = text(tonumber(header[1]) + 1)
-redis.call('HSET', KEYS[2], '~d', new, '~r', revision, '~t', text(now))
-redis.call('PEXPIRE', KEYS[2], text(math.min(tonumber(header[4]), left)))
 if header[3] then
   local order = redis.call('ZSCORE', index(header[3]), old)
   redis.call('ZADD', index(header[3]), order or text(time[1] * 1000000 + time[2]), new)
-  redis.call('ZREM', index(header[3]), old)
 end
+redis.call('COPY', KEYS[1], KEYS[2])
+local revision = text(tonumber(header[1]) + 1)
+redis.call('HSET', KEYS[2], '~d', new, '~r', revision, '~t', text(now))
+redis.call('PEXPIRE', KEYS[2], text(math.min(tonumber(header[4]), left)))
 supersede(old, mark)
+if header[3] then redis.call('ZREM', index(header[3]), old) end
 return {'ok', revision}

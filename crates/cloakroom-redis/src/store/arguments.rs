@@ -32,8 +32,8 @@ impl Arguments {
     }
 
     pub(super) fn milliseconds(self, duration: Duration) -> Self {
-        // Bounded to what a Lua number holds exactly and PEXPIRE accepts: some 140,000 years.
-        let milliseconds = duration.whole_milliseconds().clamp(0, 1 << 52);
+        // Bounded to some 4,000 years, so that a deadline still is a date that can be read back.
+        let milliseconds = duration.whole_milliseconds().clamp(0, 1 << 47);
         self.number(&milliseconds)
     }
 

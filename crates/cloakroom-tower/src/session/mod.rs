@@ -181,8 +181,10 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](crate::ErrorKind::Unavailable): it may have ended or not; the client keeps
-    /// its id, so it can try again.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable): it may have ended or not; the client keeps
+    ///   its id, so it can try again.
+    /// - [`Superseded`](crate::ErrorKind::Superseded): a login or a rotation that ran beside this
+    ///   request gave the session a new id, under which it lives on; the client has it by now.
     ///
     /// # Cancel safety
     ///

@@ -9,6 +9,9 @@ use cloakroom_core::{Clock, Entropy, ErrorKind, OnLimit, OsEntropy, SessionStore
 use std::sync::Arc;
 use time::Duration;
 
+/// Longer is no limit at all, and beyond what dates can tell.
+const LONGEST_LIFE: Duration = Duration::days(36_525);
+
 impl Sessions {
     /// Begins a service over a store, which may be shared as an `Arc<dyn SessionStore>`.
     pub fn builder(store: impl SessionStore) -> SessionsBuilder {
@@ -168,6 +171,12 @@ impl SessionsBuilder {
         if lifetime.absolute < lifetime.idle || remembered.absolute < remembered.idle {
             return bad("the absolute timeout must not be shorter than the idle timeout");
         }
+        if [lifetime, remembered]
+            .iter()
+            .any(|l| l.absolute > LONGEST_LIFE)
+        {
+            return bad("the absolute timeout must be at most 100 years");
+        }
         if *max_sessions == Some(0) {
             return bad("a user must be allowed at least one session");
         }
@@ -175,8 +184,10 @@ impl SessionsBuilder {
             return bad("the cap on a session's size must be at least 1 byte");
         }
         let interval = self.policy.touch_interval();
-        if interval.is_negative() || interval > lifetime.idle / 2 {
-            return bad("the touch interval must be between 0 and half of the idle timeout");
+        if interval.is_negative() || interval > lifetime.idle.min(remembered.idle) / 2 {
+            return bad(
+                "the touch interval must be between 0 and half of the shorter idle timeout",
+            );
         }
         Ok(())
     }

@@ -9,6 +9,8 @@ use time::Duration;
 
 /// Browsers keep no cookie longer than this.
 const LONGEST_KEPT: Duration = Duration::days(400);
+/// Nor do they heed longer attributes; three of these and the id stay below their 4096 bytes.
+const LONGEST_PART: usize = 1024;
 
 /// How the session's cookies look.
 ///
@@ -101,8 +103,17 @@ impl Cookie {
         let bad = |what: &'static str| Err(Error::new(ErrorKind::Config, what));
         let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
         let clean = |text: &str| text.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b';');
-        let host = self.name.starts_with("__Host-");
+        let begins = |prefix: &str| {
+            // Browsers know the prefixes in whatever case.
+            let begin = self.name.get(..prefix.len());
+            begin.is_some_and(|begin| begin.eq_ignore_ascii_case(prefix))
+        };
+        let domain = self.domain.as_deref().unwrap_or_default();
+        let parts = [&*self.name, &*self.path, domain];
         match () {
+            () if parts.iter().any(|part| part.len() > LONGEST_PART) => bad(
+                "a cookie's name, path and domain have at most 1024 bytes each; browsers ignore longer ones",
+            ),
             () if self.name.is_empty() || !self.name.bytes().all(token) => {
                 bad("a cookie's name is made of letters, digits and !#$%&'*+-.^_`|~")
             }
@@ -116,10 +127,14 @@ impl Cookie {
             {
                 bad("a cookie's domain is a host's name")
             }
-            () if host && (self.domain.is_some() || self.path != "/" || !self.secure) => bad(
-                "a cookie named __Host-… is secure, has the path / and no domain; choose another name",
-            ),
-            () if !self.secure && self.name.starts_with("__Secure-") => {
+            () if begins("__Host-")
+                && (self.domain.is_some() || self.path != "/" || !self.secure) =>
+            {
+                bad(
+                    "a cookie named __Host-… is secure, has the path / and no domain; choose another name",
+                )
+            }
+            () if !self.secure && begins("__Secure-") => {
                 bad("a cookie named __Secure-… is secure; choose another name")
             }
             () if !self.secure && self.same_site == SameSite::None => {

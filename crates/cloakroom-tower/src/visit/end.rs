@@ -19,10 +19,11 @@ impl Visit {
             state.consulted = true;
             match &state.found {
                 Found::Unread(id) | Found::Live(Live { id, .. }) => id.clone(),
-                Found::Nothing | Found::Superseded => {
+                Found::Nothing => {
                     state.change = Change::default();
                     return Ok(());
                 }
+                Found::Superseded => return Err(Error::superseded()),
                 Found::Unreachable => {
                     return Err(Error::new(
                         ErrorKind::Unavailable,
@@ -43,7 +44,11 @@ impl Visit {
                 state.gone();
             }
             Ended::Absent => state.gone(),
-            Ended::Superseded => state.superseded(),
+            // The session lives on under the newer id: whoever asked must not believe it ended.
+            Ended::Superseded => {
+                state.superseded();
+                return Err(Error::superseded());
+            }
         }
         Ok(())
     }
@@ -137,10 +142,12 @@ impl super::State {
 }
 
 impl Live {
-    /// What is left of the absolute lifetime, by the store's clock as far as it can be told:
-    /// the latest moment of that clock that is known is when the session was last seen.
+    /// What was left of the absolute lifetime when the record was read. The store's time then
+    /// follows from what was left of the shorter limit, so that no two clocks are compared.
     fn left_for_good(&self) -> Duration {
-        let seen = self.record.last_seen.max(self.record.created_at);
-        (self.record.absolute_deadline - seen).max(Duration::SECOND)
+        let record = &self.record;
+        let idle_deadline = record.last_seen.saturating_add(record.idle);
+        let read = idle_deadline.min(record.absolute_deadline) - self.expires_in;
+        (record.absolute_deadline - read).max(Duration::SECOND)
     }
 }

@@ -27,19 +27,27 @@ impl Visit {
     }
 
     /// Carries the plan out. One round trip at most, none for most requests.
+    ///
+    /// Waits for what is still under way, like a login that its handler gave up: the client is
+    /// told of it.
     pub(crate) async fn apply(&self, plan: Plan) -> Farewell {
+        let _turn = self.turn.lock().await;
         let result = match plan {
             Plan::Nothing | Plan::Discard => {
                 self.discard();
                 Ok(())
             }
-            Plan::Create | Plan::Commit => self.commit().await,
+            Plan::Create | Plan::Commit => self.commit_in_turn().await,
         };
-        self.farewell(result.err())
+        let failure = result
+            .err()
+            .filter(|error| !self.goes_on_without(error.kind()));
+        self.farewell(failure)
     }
 
-    /// The same for the plans that ask nobody, without waiting.
+    /// The same where there is nothing to wait for.
     pub(crate) fn apply_now(&self, plan: Plan) -> Option<Farewell> {
+        let _turn = self.turn.try_lock().ok()?;
         match plan {
             Plan::Nothing | Plan::Discard => {
                 self.discard();
@@ -70,9 +78,13 @@ impl Visit {
     /// Writes the pending changes, making a session if there is none.
     ///
     /// A session that has ended is no error here: the response goes out, and says so.
-    #[tracing::instrument(name = "session.commit", level = "debug", skip_all)]
     pub(crate) async fn commit(&self) -> Result<()> {
         let _turn = self.turn.lock().await;
+        self.commit_in_turn().await
+    }
+
+    #[tracing::instrument(name = "session.commit", level = "debug", skip_all)]
+    async fn commit_in_turn(&self) -> Result<()> {
         let (plan, change, id) = {
             let state = self.state();
             let id = match &state.found {
@@ -109,7 +121,7 @@ impl Visit {
             .await?;
         inner.toucher.written(self.address(&live.id)?);
         let mut state = self.state();
-        state.change = Change::default();
+        state.settle(change);
         state.issue(live);
         Ok(())
     }
@@ -128,7 +140,7 @@ impl Visit {
                 if let Found::Live(live) = &mut state.found {
                     Arc::make_mut(&mut live.record).attributes.apply(change);
                 }
-                state.change = Change::default();
+                state.settle(change);
                 state.written(id, revision);
             }
             Committed::Gone => {

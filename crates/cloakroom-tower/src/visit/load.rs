@@ -69,7 +69,8 @@ impl Visit {
         Ok(found)
     }
 
-    fn goes_on_without(&self, kind: ErrorKind) -> bool {
+    /// The policy is to serve the request all the same.
+    pub(super) fn goes_on_without(&self, kind: ErrorKind) -> bool {
         let policy = self.sessions.0.policy.on_unavailable;
         kind == ErrorKind::Unavailable && policy == OnUnavailable::Anonymous
     }

@@ -1,13 +1,17 @@
 //! Logging in: a new id in the user's bucket, then the old one retired.
 
-use super::{Found, Live, Visit, create::Draft};
+use super::{
+    Found, Live, Visit,
+    create::{Draft, collision},
+};
 use crate::{Error, Result, stats};
 use cloakroom_core::{
-    Address, Attributes, Change, Committed, ErrorKind, Handle, NewLogin, Retired, User,
+    Address, Attributes, Change, Committed, ErrorKind, Handle, Loaded, NewLogin, Record, Retired,
+    Rotated, User,
 };
 use std::sync::Arc;
 
-/// How often an old session that keeps being written is carried over before it is ended as it is.
+/// How often an old session that keeps being written is carried over before it is set aside.
 const CARRIES: usize = 8;
 
 /// What a login asks for.
@@ -35,13 +39,15 @@ impl Visit {
         self.load_in_turn().await?;
         let user = self.sessions.0.store.user(&request.user)?;
         let old = self.old_session(&user)?;
-        let mut live = self.create_login(&user, request, old.as_ref()).await?;
+        let change = self.state().change.clone();
+        let login = self.create_login(&user, request, old.as_ref(), &change);
+        let mut live = login.await?;
         if let Some(old) = old {
             self.replace(old, &mut live).await?;
         }
         self.sessions.0.toucher.written(self.address(&live.id)?);
         let mut state = self.state();
-        state.change = Change::default();
+        state.settle(&change);
         state.issue(live);
         Ok(())
     }
@@ -68,13 +74,14 @@ impl Visit {
         user: &User,
         request: LogInRequest,
         old: Option<&Old>,
+        change: &Change,
     ) -> Result<Live> {
         let inner = &self.sessions.0;
         let mut attributes = match old {
             Some(old) if old.carried => old.live.record.attributes.clone(),
             _ => Attributes::default(),
         };
-        attributes.apply(&self.state().change);
+        attributes.apply(change);
         let lifetime = if request.remember {
             inner.policy.remembered
         } else {
@@ -82,7 +89,7 @@ impl Visit {
         };
         let login = NewLogin {
             user: user.clone(),
-            device: request.device.map(Arc::from),
+            device: request.device.filter(|d| !d.is_empty()).map(Arc::from),
             limit: inner.policy.limit(),
             replaces: old.map(|old| old.at.digest),
         };
@@ -122,8 +129,31 @@ impl Visit {
             }
         }
         // Somebody writes without pause; the login must not wait for them to stop.
-        inner.noting(inner.store.retire(old.at, None).await)?;
+        if let Some(record) = self.set_aside(old.at).await?
+            && old.carried
+        {
+            let late = record.attributes.changes_since(&old.live.record.attributes);
+            self.carry(live, &late).await?;
+        }
         Ok(())
+    }
+
+    /// Retires the old id at once and shows how its session stood: under another id, which nobody
+    /// holds, it stands still. `None` if it was superseded or had ended before.
+    async fn set_aside(&self, old: Address) -> Result<Option<Arc<Record>>> {
+        let inner = &self.sessions.0;
+        let aside = self.address(&inner.new_id(Some(old.bucket))?)?;
+        match inner.noting(inner.store.rotate(old, aside.digest).await)? {
+            Rotated::Done { .. } => {}
+            Rotated::Superseded | Rotated::Gone => return Ok(None),
+            Rotated::Collision => return Err(collision()),
+        }
+        let loaded = inner.noting(inner.store.load(aside).await)?;
+        inner.noting(inner.store.end(aside).await)?;
+        Ok(match loaded {
+            Loaded::Found { record, .. } => Some(record),
+            Loaded::Superseded | Loaded::Absent => None,
+        })
     }
 
     async fn carry(&self, live: &mut Live, late: &Change) -> Result<()> {

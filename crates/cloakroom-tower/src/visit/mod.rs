@@ -215,6 +215,15 @@ impl State {
         }
     }
 
+    /// Takes back what was written. What was set anew meanwhile stays pending.
+    fn settle(&mut self, written: &Change) {
+        for (name, value) in written.writes() {
+            if self.change.pending(name) == Some(value) {
+                self.change.forget(name);
+            }
+        }
+    }
+
     /// Notes that the session was written: its revision now, and what the client is told.
     fn written(&mut self, id: &SessionId, revision: u64) {
         if let Found::Live(live) = &mut self.found {

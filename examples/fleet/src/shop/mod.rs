@@ -19,7 +19,7 @@ use crate::{
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode},
+    http::{HeaderName, HeaderValue, StatusCode, header::CONNECTION},
     middleware::{self, Next},
     response::Response,
 };
@@ -121,6 +121,11 @@ async fn sign(State(shop): State<Arc<Shop>>, request: Request, next: Next) -> Re
     shop.metrics.count(response.status());
     if let Ok(name) = HeaderValue::from_str(&shop.identity.name) {
         response.headers_mut().insert(INSTANCE, name);
+    }
+    if !shop.life.is_ready() {
+        // So that no client sends its next request into a connection that is about to end.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
     }
     response
 }

@@ -1,0 +1,94 @@
+//! One instance's store, with what a case needs at hand.
+
+use std::sync::Arc;
+
+use cloakroom_core::{
+    Address, Change, Committed, Created, Digest, Ended, Listed, Loaded, NewSession, Result,
+    Retired, Rotated, SessionStore, Touch, User, Which,
+};
+use time::Duration;
+
+use super::draft::CAP;
+
+/// A store as one instance of an application holds it. Every method fails the test when the store
+/// answers with an error.
+#[derive(Debug, Clone)]
+pub struct Instance(Arc<dyn SessionStore>);
+
+impl Instance {
+    /// Takes a store.
+    pub fn new(store: Arc<dyn SessionStore>) -> Self {
+        Self(store)
+    }
+
+    /// The store itself.
+    #[must_use]
+    pub fn store(&self) -> &dyn SessionStore {
+        &*self.0
+    }
+
+    /// The user of this id.
+    #[must_use]
+    pub fn user(&self, id: &str) -> User {
+        told(self.0.user(id))
+    }
+
+    /// Reads one session.
+    pub async fn load(&self, at: Address) -> Loaded {
+        told(self.0.load(at).await)
+    }
+
+    /// Makes a session.
+    pub async fn create(&self, new: &NewSession) -> Created {
+        told(self.0.create(new).await)
+    }
+
+    /// Writes a change, with room for everything.
+    pub async fn commit(&self, at: Address, change: &Change) -> Committed {
+        self.commit_within(CAP, at, change).await
+    }
+
+    /// Writes a change under a cap.
+    pub async fn commit_within(&self, cap: usize, at: Address, change: &Change) -> Committed {
+        told(self.0.commit(at, change, cap).await)
+    }
+
+    /// Retires an id.
+    pub async fn retire(&self, at: Address, revision: impl Into<Option<u64>>) -> Retired {
+        told(self.0.retire(at, revision.into()).await)
+    }
+
+    /// Moves a session to another id.
+    pub async fn rotate(&self, at: Address, to: Digest) -> Rotated {
+        told(self.0.rotate(at, to).await)
+    }
+
+    /// Ends a session.
+    pub async fn end(&self, at: Address) -> Ended {
+        told(self.0.end(at).await)
+    }
+
+    /// Tells of one use.
+    pub async fn touch(&self, at: Address, ago: Duration) {
+        self.touch_all(&[Touch { at, ago }]).await;
+    }
+
+    /// Tells of many uses.
+    pub async fn touch_all(&self, touches: &[Touch]) {
+        told(self.0.touch(touches).await);
+    }
+
+    /// A user's sessions.
+    pub async fn list(&self, user: &User) -> Vec<Listed> {
+        told(self.0.list(user).await)
+    }
+
+    /// Ends a user's sessions.
+    pub async fn revoke(&self, user: &User, which: Which) -> u64 {
+        told(self.0.revoke(user, which).await)
+    }
+}
+
+fn told<T>(result: Result<T>) -> T {
+    result.unwrap_or_else(|error| panic!("the store failed: {error} ({:?})", error.kind()))
+}

@@ -1,0 +1,177 @@
+//! Passwords and permissions.
+
+use cloakroom_core::{Created, ErrorKind, SessionStore, Which};
+use cloakroom_redis::{RedisStore, RedisStoreBuilder};
+use cloakroom_testkit::RedisServer;
+use cloakroom_testkit::conformance::Instance;
+use cloakroom_testkit::conformance::draft::{Draft, login, set};
+use std::sync::Arc;
+
+use crate::support::{PATIENCE, ask};
+
+/// A store to connect to as this user.
+fn login_as(server: &RedisServer, credentials: &str) -> RedisStoreBuilder {
+    let url = format!("redis://{credentials}@127.0.0.1:{}", server.port());
+    let builder = cloakroom::redis::store(url);
+    builder.command_timeout(PATIENCE).connect_timeout(PATIENCE)
+}
+
+async fn set_user(server: &RedisServer, rules: &[&str]) {
+    let command = [&["ACL", "SETUSER", "app", "reset", "on", ">pass"], rules].concat();
+    server.command(&command).await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_refused() {
+    let server = RedisServer::start().await;
+    set_user(&server, &["+@all", "~*", "&*"]).await;
+    login_as(&server, "app:pass").connect().await.unwrap();
+    for wrong in ["app:wrong", "nobody:pass", "app:", "app"] {
+        let error = login_as(&server, wrong).connect().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{wrong}: {error}");
+        assert!(!error.to_string().contains("pass@"), "{error}");
+    }
+    // From here on nobody gets in without one.
+    server
+        .command(&["CONFIG", "SET", "requirepass", "secret"])
+        .await;
+    let error = cloakroom::redis::store(server.url())
+        .connect()
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    let error = login_as(&server, ":wrong").connect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    login_as(&server, ":secret").connect().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_user_without_a_password_is_that_user() {
+    let server = RedisServer::start().await;
+    set_user(&server, &["nopass", "+@all", "~*", "&*"]).await;
+    let store = login_as(&server, "app").connect().await.unwrap();
+    let users: String = ask(&server, &["CLIENT", "LIST"]).await;
+    assert!(users.contains("user=app"), "{users}");
+    drop(store);
+}
+
+/// The permissions that the manual lists.
+fn documented() -> Vec<&'static str> {
+    let manual = include_str!("../../crates/cloakroom/manual/operations.md");
+    let words = manual.split(|c: char| c.is_whitespace() || c == '`');
+    let rules = words.filter(|word| word.starts_with('+'));
+    rules.chain(["~shop:cr1:*", "&shop:cr1:*"]).collect()
+}
+
+#[tokio::test]
+async fn the_permissions_in_the_manual_suffice() {
+    let server = RedisServer::start().await;
+    set_user(&server, &documented()).await;
+    let store = login_as(&server, "app:pass")
+        .prefix("shop:")
+        .connect()
+        .await;
+    let store = Instance::new(Arc::new(store.unwrap()));
+    everything(&store).await;
+    server.command(&["SCRIPT", "FLUSH"]).await;
+    everything(&store).await;
+}
+
+/// Every operation, in each of its ways through a script; every one fails the test on an error.
+async fn everything(store: &Instance) {
+    use cloakroom_core::OnLimit::{EvictOldest, Refuse};
+    let alice = store.user("alice");
+    let new = || login(&alice).on_device("phone").with("a", "1");
+    let first = new();
+    store.create(&first).await;
+    store.create(&first).await;
+    store.create(&new().limited(1, EvictOldest)).await;
+    assert_eq!(
+        store.create(&new().limited(1, Refuse)).await,
+        Created::LimitReached
+    );
+    let [rotated, retired, ended] = [(); 3].map(|()| new());
+    for new in [&rotated, &retired, &ended] {
+        store.create(new).await;
+    }
+    store.commit(rotated.at, &set("b", "2")).await;
+    store
+        .commit(
+            rotated.at,
+            &cloakroom_testkit::conformance::draft::remove("b"),
+        )
+        .await;
+    store.touch(rotated.at, time::Duration::ZERO).await;
+    store.rotate(rotated.at, new().at.digest).await;
+    store.rotate(rotated.at, new().at.digest).await;
+    store.retire(retired.at, Some(9)).await;
+    store.retire(retired.at, None).await;
+    store.load(retired.at).await;
+    store.end(ended.at).await;
+    store.list(&alice).await;
+    store.revoke(&alice, Which::One(first.handle)).await;
+    store.revoke(&alice, Which::All).await;
+}
+
+#[tokio::test]
+async fn each_permission_in_the_manual_is_needed() {
+    let server = RedisServer::start().await;
+    set_user(&server, &documented()).await;
+    let all: Vec<_> = documented();
+    let commands = all.iter().filter(|rule| rule.starts_with('+'));
+    for missing in commands {
+        let others: Vec<_> = all
+            .iter()
+            .filter(|rule| *rule != missing)
+            .copied()
+            .collect();
+        set_user(&server, &others).await;
+        server.command(&["FLUSHALL"]).await;
+        let store = login_as(&server, "app:pass")
+            .prefix("shop:")
+            .connect()
+            .await;
+        let Ok(store) = store else { continue };
+        assert!(
+            fails_somewhere(&server, store).await,
+            "{missing} is not needed"
+        );
+    }
+}
+
+async fn fails_somewhere(server: &RedisServer, store: RedisStore) -> bool {
+    let (store, mut failed) = (Instance::new(Arc::new(store)), false);
+    for _ in 0..2 {
+        let store = store.clone();
+        let run = tokio::spawn(async move { everything(&store).await });
+        failed |= run.await.is_err();
+        server.command(&["SCRIPT", "FLUSH"]).await;
+    }
+    failed
+}
+
+#[tokio::test]
+async fn a_permission_that_is_taken_away_is_a_matter_of_configuration() {
+    let server = RedisServer::start().await;
+    set_user(&server, &documented()).await;
+    let store = login_as(&server, "app:pass")
+        .prefix("shop:")
+        .connect()
+        .await;
+    let store = store.unwrap();
+    let alice = store.user("alice").unwrap();
+    let new = login(&alice);
+    store.create(&new).await.unwrap();
+    for taken in ["-hgetall", "-evalsha", "-del"] {
+        server.command(&["ACL", "SETUSER", "app", taken]).await;
+        let error = match taken {
+            "-hgetall" => store.load(new.at).await.unwrap_err(),
+            "-evalsha" => store.list(&alice).await.unwrap_err(),
+            _ => store.end(new.at).await.unwrap_err(),
+        };
+        assert_eq!(error.kind(), ErrorKind::Config, "{taken}: {error}");
+        assert!(error.to_string().contains("NOPERM"), "{taken}: {error}");
+        let back = taken.replace('-', "+");
+        server.command(&["ACL", "SETUSER", "app", &back]).await;
+    }
+}

@@ -1,0 +1,17 @@
+//! Every case of the suite, against every store.
+
+mod memory {
+    use cloakroom_testkit::conformance::Fixture;
+
+    async fn fixture(_case: &str) -> Fixture {
+        Fixture::memory()
+    }
+
+    cloakroom_testkit::session_store_conformance!(fixture);
+}
+
+mod redis {
+    use crate::shared::fixture;
+
+    cloakroom_testkit::session_store_conformance!(fixture);
+}

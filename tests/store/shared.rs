@@ -1,0 +1,116 @@
+//! One server for all cases of the binary, each under a key prefix of its own.
+
+use std::sync::{Arc, Weak};
+
+use cloakroom_core::{BoxFuture, SessionStore};
+use cloakroom_testkit::RedisServer;
+use cloakroom_testkit::conformance::{Backing, Fixture};
+use cloakroom_testkit::redis::{FromRedisValue, from_redis_value};
+use time::{Duration, OffsetDateTime};
+use tokio::sync::Mutex;
+
+use crate::support::connect;
+
+/// The server that tests share as long as one of them needs it. The last one ends it: nothing
+/// stays behind when the binary ends.
+pub(crate) async fn server() -> Arc<RedisServer> {
+    static SHARED: Mutex<Weak<RedisServer>> = Mutex::const_new(Weak::new());
+    let mut shared = SHARED.lock().await;
+    if let Some(server) = shared.upgrade() {
+        return server;
+    }
+    let server = Arc::new(RedisServer::start().await);
+    *shared = Arc::downgrade(&server);
+    server
+}
+
+/// Four instances of one deployment.
+pub(crate) async fn fixture(case: &str) -> Fixture {
+    let server = server().await;
+    let prefix = format!("{case}:");
+    let mut stores: Vec<Arc<dyn SessionStore>> = Vec::new();
+    for _ in 0..4 {
+        stores.push(Arc::new(connect(&server, &prefix).await));
+    }
+    Fixture::new(stores, Deployment { server, prefix })
+}
+
+/// Makes every session of a deployment older, as if this much time had passed: what it says of
+/// the past moves back, and the server's own expiry comes nearer.
+const PASS: &str = "
+local by = tonumber(ARGV[2])
+for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
+  local left = redis.call('PTTL', key)
+  if left >= 0 and left <= by then
+    redis.call('DEL', key)
+  elseif left >= 0 then
+    if redis.call('TYPE', key).ok == 'hash' then
+      for _, field in ipairs({'~c', '~t', '~x', '~a'}) do
+        if redis.call('HEXISTS', key, field) == 1 then
+          redis.call('HINCRBY', key, field, -by)
+        end
+      end
+    end
+    redis.call('PEXPIRE', key, left - by)
+  end
+end
+";
+
+/// Counts live sessions, and names every key that is neither a whole session, nor a mark, nor an
+/// index, nor the settings.
+const AUDIT: &str = "
+local live, strange = 0, {}
+for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
+  local kind = string.match(key, '}:(%a+)')
+  local type, expires = redis.call('TYPE', key).ok, redis.call('PTTL', key) >= 0
+  if kind == 's' and type == 'hash' and expires then
+    local header = redis.call('HMGET', key, '~s', '~d', '~r', '~h', '~c', '~t', '~x', '~i', '~z')
+    local whole = not header[1]
+    for i = 2, 9 do whole = whole and header[i] end
+    if whole then live = live + 1
+    elseif not (header[1] and redis.call('HLEN', key) == 1) then strange[#strange + 1] = key end
+  elseif not (kind == 'u' and type == 'zset' and expires) and kind ~= 'settings' then
+    strange[#strange + 1] = key
+  end
+end
+return {live, strange}
+";
+
+/// The keys of one deployment.
+#[derive(Debug)]
+struct Deployment {
+    server: Arc<RedisServer>,
+    prefix: String,
+}
+
+impl Deployment {
+    async fn run<T: FromRedisValue>(&self, script: &str, argument: &str) -> T {
+        let command = ["EVAL", script, "0", &self.prefix, argument];
+        from_redis_value(self.server.command(&command).await).expect("the script's answer")
+    }
+}
+
+impl Backing for Deployment {
+    fn now(&self) -> BoxFuture<'_, OffsetDateTime> {
+        Box::pin(async {
+            let time = self.server.command(&["TIME"]).await;
+            let (seconds, micros): (i64, i64) = from_redis_value(time).expect("a time");
+            OffsetDateTime::from_unix_timestamp(seconds).unwrap() + Duration::microseconds(micros)
+        })
+    }
+
+    fn pass(&self, by: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let milliseconds = by.whole_milliseconds().to_string();
+            self.run::<()>(PASS, &milliseconds).await;
+        })
+    }
+
+    fn sessions(&self) -> BoxFuture<'_, usize> {
+        Box::pin(async {
+            let (live, strange): (usize, Vec<String>) = self.run(AUDIT, "").await;
+            assert!(strange.is_empty(), "no session: {strange:?}");
+            live
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! A server that is there and doesn't want to: demoted, full, or with nobody who needs it.
+
+use cloakroom_core::{Created, Loaded, SessionStore};
+use cloakroom_testkit::conformance::draft::{anonymous, login, set};
+use cloakroom_testkit::{RedisServer, eventually, free_port};
+
+use crate::support::{LIMIT, assert_unavailable, builder, connections, is_down, is_up, session};
+
+#[tokio::test]
+async fn a_demoted_master_refuses_writes_until_it_is_one_again() {
+    let server = RedisServer::start().await;
+    let store = builder(&server).connect().await.unwrap();
+    let at = session(&store).await;
+    let alice = store.user("alice").unwrap();
+    let nobody = free_port().to_string();
+    server.command(&["REPLICAOF", "127.0.0.1", &nobody]).await;
+    let error = assert_unavailable(store.commit(at, &set("a", "2"), 100).await);
+    assert!(error.to_string().contains("READONLY"), "{error}");
+    assert_unavailable(store.create(&login(&alice)).await);
+    assert_unavailable(store.end(at).await);
+    let error = builder(&server).prefix("new:").connect().await.unwrap_err();
+    assert!(error.is_unavailable(), "{error}");
+    server.command(&["REPLICAOF", "NO", "ONE"]).await;
+    store.commit(at, &set("a", "2"), 100).await.unwrap();
+    let Loaded::Found { record, .. } = store.load(at).await.unwrap() else {
+        panic!("it has been there all the time");
+    };
+    assert_eq!(record.revision, 2, "what was refused did not happen");
+}
+
+#[tokio::test]
+async fn a_full_server_refuses_what_is_new_and_keeps_what_it_has() {
+    let server = RedisServer::start().await;
+    let store = builder(&server).connect().await.unwrap();
+    let at = session(&store).await;
+    let new = anonymous(store.buckets().get(5).unwrap());
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let error = assert_unavailable(store.create(&new).await);
+    assert!(error.to_string().contains("OOM"), "{error}");
+    assert_unavailable(store.commit(at, &set("a", "2"), 100).await);
+    assert!(matches!(
+        store.load(at).await.unwrap(),
+        Loaded::Found { .. }
+    ));
+    assert_eq!(store.load(new.at).await.unwrap(), Loaded::Absent);
+    server.command(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    let created = store.create(&new).await.unwrap();
+    assert!(matches!(created, Created::Done { .. }));
+}
+
+#[tokio::test]
+async fn an_idle_store_reconnects_unasked() {
+    let server = RedisServer::start().await;
+    let store = builder(&server).connect().await.unwrap();
+    for _ in 0..3 {
+        let old = connections(&server).await;
+        assert_eq!(old.len(), 1);
+        server.restart().await;
+        let back = || async { connections(&server).await.len() == 1 };
+        assert!(eventually(LIMIT, back).await);
+        assert!(is_up(&store).await);
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_store_leaves_the_server_alone() {
+    let server = RedisServer::start().await;
+    let store = builder(&server).connect().await.unwrap();
+    session(&store).await;
+    drop(store);
+    let alone = || async { connections(&server).await.is_empty() };
+    assert!(eventually(LIMIT, alone).await);
+    // Nor does one that was dropped while it tried to reconnect come back.
+    let store = builder(&server).connect().await.unwrap();
+    server.kill();
+    assert!(is_down(&store).await);
+    drop(store);
+    server.restart().await;
+    let other = builder(&server).connect().await.unwrap();
+    session(&other).await;
+    assert_eq!(connections(&server).await.len(), 1, "the other one's");
+}

@@ -1,0 +1,63 @@
+//! Logging out.
+
+use axum::Router;
+use axum::routing::post;
+use cloakroom::{Key, Session};
+
+use crate::support::{Browser, World, on_both};
+
+on_both!(
+    a_logout_ends_it_everywhere,
+    after_a_logout_begins_another_session
+);
+
+async fn a_logout_ends_it_everywhere(world: World) {
+    let [a, b] = world.instances().await;
+    let mut alice = Browser::new();
+    alice.log_in(&a.app, "alice").await;
+    let old = alice.clone();
+    assert!(
+        alice
+            .post(&b.app, "/logout")
+            .await
+            .is(204)
+            .id_cookie()
+            .unwrap()
+            .removes()
+    );
+    assert_eq!(alice.id(), None);
+    for instance in [&a, &b] {
+        assert_eq!(old.clone().user(&instance.app).await, None);
+        assert_eq!(instance.sessions.list("alice").await.unwrap(), []);
+    }
+    assert_eq!(world.live().await, 0);
+    // Again, with the id and without: no error.
+    old.clone().post(&a.app, "/logout").await.is(204);
+    let nothing = alice.post(&a.app, "/logout").await.is(204);
+    assert!(nothing.cookies().is_empty());
+}
+
+async fn after_a_logout_begins_another_session(world: World) {
+    const LEFT: Key<String> = Key::new("left");
+    let a = world.instance().await;
+    let leave = async |session: Session| {
+        session.insert(Key::<String>::new("before"), &"dropped".into())?;
+        session.log_out().await?;
+        session.insert(LEFT, &"come back soon".into())
+    };
+    let app = Router::new()
+        .route("/", post(leave))
+        .layer(a.sessions.layer());
+    let mut browser = Browser::new();
+    browser.log_in(&a.app, "alice").await;
+    let old = browser.clone();
+    let answer = browser.post(&app, "/").await.is(200);
+    assert_ne!(answer.new_id().as_deref(), old.id());
+    assert_eq!(browser.user(&a.app).await, None);
+    assert_eq!(
+        browser.attr(&a.app, "left").await.as_deref(),
+        Some("come back soon")
+    );
+    assert_eq!(browser.attr(&a.app, "before").await, None);
+    assert_eq!(world.live().await, 1);
+}

@@ -1,0 +1,166 @@
+//! Where a case happens: one deployment with as many instances as it wants, in memory or on Redis.
+
+use std::sync::{Arc, Weak};
+
+use axum::Router;
+use cloakroom::{MemoryStore, Sessions, SessionsBuilder};
+use cloakroom_core::ManualClock;
+use cloakroom_testkit::RedisServer;
+use cloakroom_testkit::redis::{FromRedisValue, from_redis_value};
+use time::Duration;
+use tokio::sync::Mutex;
+
+use super::{Watched, app};
+
+/// Longer than any busy machine needs: for cases that are not about deadlines.
+const PATIENCE: Duration = Duration::seconds(30);
+
+/// One deployment. Its time is the test's: see [`pass`](World::pass).
+#[derive(Debug)]
+pub(crate) struct World {
+    backing: Backing,
+    pub(crate) clock: ManualClock,
+}
+
+#[derive(Debug)]
+enum Backing {
+    Memory(MemoryStore),
+    Redis(Arc<RedisServer>, String),
+}
+
+/// One instance of the application.
+#[derive(Debug, Clone)]
+pub(crate) struct Instance {
+    pub(crate) sessions: Sessions,
+    pub(crate) store: Watched,
+    /// The routes of [`app`].
+    pub(crate) app: Router,
+}
+
+impl World {
+    pub(crate) fn memory() -> Self {
+        let clock = ManualClock::default();
+        let store = MemoryStore::with_clock(Arc::new(clock.clone()));
+        let backing = Backing::Memory(store);
+        Self { backing, clock }
+    }
+
+    /// On the server that the binary's cases share, under a prefix of its own.
+    pub(crate) async fn redis(case: &str) -> Self {
+        Self::redis_on(shared().await, case)
+    }
+
+    /// On a server of the case's own.
+    pub(crate) fn redis_on(server: Arc<RedisServer>, case: &str) -> Self {
+        let backing = Backing::Redis(server, format!("{case}:"));
+        let clock = ManualClock::default();
+        Self { backing, clock }
+    }
+
+    /// An instance with all defaults.
+    pub(crate) async fn instance(&self) -> Instance {
+        self.configured(|builder| builder).await
+    }
+
+    /// Several of them.
+    pub(crate) async fn instances<const N: usize>(&self) -> [Instance; N] {
+        let mut instances = Vec::new();
+        for _ in 0..N {
+            instances.push(self.instance().await);
+        }
+        instances.try_into().unwrap()
+    }
+
+    /// An instance with settings of its own.
+    pub(crate) async fn configured(
+        &self,
+        with: impl FnOnce(SessionsBuilder) -> SessionsBuilder,
+    ) -> Instance {
+        let store = self.store().await;
+        let builder = Sessions::builder(store.clone()).clock(self.clock.clone());
+        let sessions = with(builder).build().await.unwrap();
+        let app = app::router(&sessions);
+        Instance {
+            sessions,
+            store,
+            app,
+        }
+    }
+
+    /// One more connection to what all instances share.
+    pub(crate) async fn store(&self) -> Watched {
+        match &self.backing {
+            Backing::Memory(store) => Watched::new(Arc::new(store.clone())),
+            Backing::Redis(server, prefix) => {
+                let store = cloakroom::redis::store(server.url())
+                    .prefix(prefix)
+                    .command_timeout(PATIENCE)
+                    .connect_timeout(PATIENCE);
+                Watched::new(Arc::new(store.connect().await.unwrap()))
+            }
+        }
+    }
+
+    /// Lets time go by, for all clocks.
+    pub(crate) async fn pass(&self, by: Duration) {
+        if let Backing::Redis(server, prefix) = &self.backing {
+            let milliseconds = by.whole_milliseconds().to_string();
+            run::<()>(server, PASS, &[prefix, &milliseconds]).await;
+        }
+        self.clock.advance(by);
+    }
+
+    /// How many sessions are alive.
+    pub(crate) async fn live(&self) -> usize {
+        match &self.backing {
+            Backing::Memory(store) => store.len(),
+            Backing::Redis(server, prefix) => run(server, LIVE, &[prefix]).await,
+        }
+    }
+}
+
+/// The server that cases share as long as one of them needs it; the last one ends it.
+async fn shared() -> Arc<RedisServer> {
+    static SHARED: Mutex<Weak<RedisServer>> = Mutex::const_new(Weak::new());
+    let mut shared = SHARED.lock().await;
+    if let Some(server) = shared.upgrade() {
+        return server;
+    }
+    let server = Arc::new(RedisServer::start().await);
+    *shared = Arc::downgrade(&server);
+    server
+}
+
+/// Makes every session of a deployment older, as if this much time had passed.
+const PASS: &str = "
+local by = tonumber(ARGV[2])
+for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
+  local left = redis.call('PTTL', key)
+  if left >= 0 and left <= by then
+    redis.call('DEL', key)
+  elseif left >= 0 then
+    if redis.call('TYPE', key).ok == 'hash' then
+      for _, field in ipairs({'~c', '~t', '~x', '~a'}) do
+        if redis.call('HEXISTS', key, field) == 1 then redis.call('HINCRBY', key, field, -by) end
+      end
+    end
+    redis.call('PEXPIRE', key, left - by)
+  end
+end
+";
+
+/// Counts whole records; marks of superseded ids are none.
+const LIVE: &str = "
+local live = 0
+for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
+  if string.find(key, '}:s:', 1, true) and redis.call('HEXISTS', key, '~r') == 1 then
+    live = live + 1
+  end
+end
+return live
+";
+
+async fn run<T: FromRedisValue>(server: &RedisServer, script: &str, arguments: &[&str]) -> T {
+    let command = [&["EVAL", script, "0"], arguments].concat();
+    from_redis_value(server.command(&command).await).expect("the script's answer")
+}
