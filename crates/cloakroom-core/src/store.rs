@@ -274,8 +274,8 @@ pub struct Listed {
 pub enum Which {
     /// The one of this name.
     One(Handle),
-    /// All but this one.
-    Others(Digest),
+    /// All but the one of this name, which stays the same when its id is rotated meanwhile.
+    Others(Handle),
     /// All.
     All,
 }

@@ -85,8 +85,7 @@ fn database(url: &Url) -> Result<i64, String> {
 
 /// Undoes percent-encoding; empty is none.
 fn decoded(text: &str) -> Option<String> {
-    let pair = format!("x={}", text.replace('+', "%2B"));
-    let value = url::form_urlencoded::parse(pair.as_bytes()).next()?.1;
+    let value = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
     (!value.is_empty()).then(|| value.into_owned())
 }
 
@@ -115,9 +114,9 @@ mod tests {
 
     #[test]
     fn reads_credentials_and_hides_them() {
-        let endpoint = Endpoint::parse("redis://al%40ice:p%2Fs+w@[::1]:7000/").unwrap();
+        let endpoint = Endpoint::parse("redis://al%40ice:p%2Fs+w&x@[::1]:7000/").unwrap();
         assert_eq!(endpoint.username.as_deref(), Some("al@ice"));
-        assert_eq!(endpoint.password.as_deref(), Some("p/s+w"));
+        assert_eq!(endpoint.password.as_deref(), Some("p/s+w&x"));
         assert_eq!(endpoint.host, "::1");
         assert!(!format!("{endpoint:?}{endpoint}").contains("p/s+w"));
     }

@@ -18,6 +18,13 @@ pub(crate) async fn check_server(node: &Node) -> Result<()> {
             format!("the store's server has version {version}; Redis 6.2 or Valkey is needed"),
         ));
     }
+    if field(&info, "redis_mode") == Some("cluster") {
+        return Err(Error::new(
+            ErrorKind::Config,
+            "the store's server is a Redis Cluster node, which this version does not support; \
+             use a single server",
+        ));
+    }
     if let Some(policy) = dangerous_policy(&info) {
         tracing::warn!(
             policy,

@@ -7,6 +7,7 @@
 //! | none | something was set | other | create one |
 //! | none | only removals | other | nothing: an empty session is never made |
 //! | known | anything | other | commit |
+//! | ended by others | anything | other | discard: what was written to it must not come back |
 //! | superseded | anything | other | discard: the client holds a newer id, which must not be replaced |
 //! | unreachable | anything | other | discard: the policy serves it as anonymous |
 //!
@@ -22,6 +23,8 @@ pub(crate) enum Standing {
     None,
     /// An id was presented and, as far as is known, leads to a session.
     Known,
+    /// This request knew the session, and others ended it since.
+    Ended,
     /// The id was replaced by a newer one.
     Superseded,
     /// The store can't be reached and the policy is to go on without it.
@@ -54,7 +57,7 @@ pub(crate) fn decide(standing: Standing, changed: Changed, status: StatusCode) -
     match (standing, changed) {
         (_, Changed::Nothing) => Plan::Nothing,
         _ if status.is_server_error() => Plan::Discard,
-        (Standing::Superseded | Standing::Unreachable, _) => Plan::Discard,
+        (Standing::Ended | Standing::Superseded | Standing::Unreachable, _) => Plan::Discard,
         (Standing::None, Changed::Removed) => Plan::Nothing,
         (Standing::None, Changed::Set) => Plan::Create,
         (Standing::Known, _) => Plan::Commit,
@@ -69,7 +72,7 @@ mod tests {
     #[test]
     fn the_table_is_what_happens() {
         use {Changed as C, Standing as S};
-        let standings = [S::None, S::Known, S::Superseded, S::Unreachable];
+        let standings = [S::None, S::Known, S::Ended, S::Superseded, S::Unreachable];
         for standing in standings {
             for status in [200, 204, 302, 404, 500, 503].map(|s| StatusCode::from_u16(s).unwrap()) {
                 assert_eq!(decide(standing, C::Nothing, status), Plan::Nothing);
@@ -79,7 +82,7 @@ mod tests {
                         (_, S::None, C::Set) => Plan::Create,
                         (_, S::None, C::Removed) => Plan::Nothing,
                         (_, S::Known, _) => Plan::Commit,
-                        (_, S::Superseded | S::Unreachable, _) => Plan::Discard,
+                        (_, S::Ended | S::Superseded | S::Unreachable, _) => Plan::Discard,
                         (_, _, C::Nothing) => unreachable!(),
                     };
                     assert_eq!(

@@ -24,7 +24,7 @@
 //! | none | something was set | other | create one |
 //! | none | only removals | other | nothing |
 //! | known | anything | other | commit |
-//! | superseded or unreachable | anything | other | discard |
+//! | ended by others or superseded or unreachable | anything | other | discard |
 //!
 //! **Apply.** The plan costs one round trip at most, before the response head goes out. A store
 //! that fails here answers 503 and keeps the client's id.

@@ -13,6 +13,8 @@ on_both!(
     a_logout_that_fails_keeps_the_id,
     a_login_that_fails_keeps_the_old_session,
     a_login_whose_answer_is_lost_logs_nobody_else_in,
+    a_login_that_can_not_retire_its_anonymous_session_stands,
+    a_login_that_can_not_retire_a_login_is_undone,
     going_on_without_a_store,
     the_service_says_so_too,
 );
@@ -143,18 +145,43 @@ async fn a_login_that_fails_keeps_the_old_session(world: World) {
 
 async fn a_login_whose_answer_is_lost_logs_nobody_else_in(world: World) {
     let a = world.instance().await;
-    for op in [Op::Create, Op::Retire] {
-        let mut browser = Browser::new();
-        browser.put(&a.app, "/attr/k", "v").await.is(200);
-        let old = browser.clone();
-        a.store.lose(op);
-        later(browser.post(&a.app, "/login/alice").await);
-        assert_eq!(browser.id(), old.id());
-        assert_eq!(browser.user(&a.app).await, None, "{op:?}");
-        browser.log_in(&a.app, "alice").await;
-        assert_eq!(browser.user(&a.app).await.as_deref(), Some("alice"));
-        assert_eq!(old.clone().user(&a.app).await, None);
-    }
+    let mut browser = Browser::new();
+    browser.put(&a.app, "/attr/k", "v").await.is(200);
+    let old = browser.clone();
+    a.store.lose(Op::Create);
+    later(browser.post(&a.app, "/login/alice").await);
+    assert_eq!(browser.id(), old.id());
+    assert_eq!(browser.user(&a.app).await, None);
+    browser.log_in(&a.app, "alice").await;
+    assert_eq!(browser.user(&a.app).await.as_deref(), Some("alice"));
+    assert_eq!(old.clone().user(&a.app).await, None);
+}
+
+/// The login has happened; the anonymous session behind it may stay until it expires.
+async fn a_login_that_can_not_retire_its_anonymous_session_stands(world: World) {
+    let a = world.instance().await;
+    let mut browser = Browser::new();
+    browser.put(&a.app, "/attr/k", "v").await.is(200);
+    let old = browser.clone();
+    a.store.lose(Op::Retire);
+    browser.log_in(&a.app, "alice").await;
+    assert_ne!(browser.id(), old.id());
+    assert_eq!(browser.user(&a.app).await.as_deref(), Some("alice"));
+    assert_eq!(browser.attr(&a.app, "k").await.as_deref(), Some("v"));
+    assert_eq!(old.clone().user(&a.app).await, None);
+}
+
+/// Of the user's own sessions none may be left that the user believes ended.
+async fn a_login_that_can_not_retire_a_login_is_undone(world: World) {
+    let a = world.instance().await;
+    let mut browser = Browser::new();
+    browser.log_in(&a.app, "alice").await;
+    let old = browser.id();
+    a.store.refuse(Op::Retire);
+    later(browser.post(&a.app, "/login/alice").await);
+    assert_eq!(browser.id(), old);
+    assert_eq!(browser.user(&a.app).await.as_deref(), Some("alice"));
+    assert_eq!(a.sessions.list("alice").await.unwrap().len(), 1);
 }
 
 async fn going_on_without_a_store(world: World) {

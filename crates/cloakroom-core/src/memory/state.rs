@@ -190,7 +190,7 @@ impl State {
     pub(super) fn revoke(&mut self, user: &User, which: Which) -> u64 {
         let ends = |record: &Record| match which {
             Which::One(handle) => record.handle == handle,
-            Which::Others(keep) => record.digest != keep,
+            Which::Others(keep) => record.handle != keep,
             Which::All => true,
         };
         let doomed: Vec<_> = self

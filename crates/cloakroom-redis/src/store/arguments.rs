@@ -77,7 +77,7 @@ impl Arguments {
     pub(super) fn which(self, which: Which) -> Self {
         match which {
             Which::One(handle) => self.bytes("one").bytes(handle.to_string()),
-            Which::Others(digest) => self.bytes("others").digest(digest),
+            Which::Others(handle) => self.bytes("others").bytes(handle.to_string()),
             Which::All => self.bytes("all").bytes(""),
         }
     }

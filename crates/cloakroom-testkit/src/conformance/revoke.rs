@@ -43,17 +43,17 @@ pub(super) async fn all_but_one(f: &Fixture) {
     let alice = f.user("alice");
     let sessions = logins(f, "alice", 5).await;
     let kept = sessions[2].at;
-    let others = Which::Others(kept.digest);
+    let others = Which::Others(sessions[2].handle);
     assert_eq!(f.second().revoke(&alice, others).await, 4);
     assert_eq!(f.second().revoke(&alice, others).await, 0);
     assert!(f.is_live(kept).await);
     assert_eq!(f.first().list(&alice).await.len(), 1);
     // An id that isn't the user's keeps nothing.
-    let foreign = f.create(f.login("bob")).await.at;
-    let others = Which::Others(foreign.digest);
+    let foreign = f.create(f.login("bob")).await;
+    let others = Which::Others(foreign.handle);
     assert_eq!(f.second().revoke(&alice, others).await, 1);
     f.assert_absent(kept).await;
-    assert!(f.is_live(foreign).await);
+    assert!(f.is_live(foreign.at).await);
 }
 
 pub(super) async fn all(f: &Fixture) {

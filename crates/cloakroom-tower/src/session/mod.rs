@@ -232,6 +232,9 @@ impl Session {
 
     /// Reads the session again, and says whether it still lives. One round trip.
     ///
+    /// No use of the session: watching it does not keep it alive. Once it has ended, what is
+    /// still set in this request is dropped.
+    ///
     /// # Errors
     ///
     /// [`Unavailable`](crate::ErrorKind::Unavailable): it is as it was.

@@ -23,6 +23,10 @@ impl Visit {
                     state.change = Change::default();
                     return Ok(());
                 }
+                Found::Ended => {
+                    state.logged_out();
+                    return Ok(());
+                }
                 Found::Superseded => return Err(Error::superseded()),
                 Found::Unreachable => {
                     return Err(Error::new(
@@ -41,9 +45,9 @@ impl Visit {
         match ended {
             Ended::Done => {
                 stats::count(&inner.counters.revoked);
-                state.gone();
+                state.logged_out();
             }
-            Ended::Absent => state.gone(),
+            Ended::Absent => state.logged_out(),
             // The session lives on under the newer id: whoever asked must not believe it ended.
             Ended::Superseded => {
                 state.superseded();
@@ -62,6 +66,7 @@ impl Visit {
         let live = match &self.state().found {
             Found::Live(live) => live.clone(),
             Found::Nothing => return Ok(()),
+            Found::Ended => return Err(Error::gone()),
             Found::Superseded => return Err(Error::superseded()),
             Found::Unread(_) | Found::Unreachable => {
                 return Err(Error::new(
@@ -122,7 +127,7 @@ impl Visit {
                 "nobody is logged in on this session, so it has no others",
             ));
         };
-        let others = Which::Others(record.digest);
+        let others = Which::Others(record.handle);
         self.sessions.revoke_which(&login.user, others).await
     }
 }

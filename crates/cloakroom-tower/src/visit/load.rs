@@ -22,6 +22,11 @@ impl Visit {
             }
         };
         let found = self.look_up(&id).await?;
+        if let Found::Live(live) = &found {
+            // Reckoned from what is left, so that no two clocks are compared.
+            let ago = (live.record.idle - live.expires_in).max(Duration::ZERO);
+            self.sessions.0.toucher.used(self.address(&id)?, ago);
+        }
         self.state().found = found;
         Ok(())
     }
@@ -34,10 +39,13 @@ impl Visit {
             state.consulted = true;
             match &state.found {
                 Found::Unread(id) | Found::Live(Live { id, .. }) => id.clone(),
-                Found::Nothing | Found::Superseded | Found::Unreachable => return Ok(false),
+                _ => return Ok(false),
             }
         };
-        let found = self.look_up(&id).await?;
+        let found = match self.look_up(&id).await? {
+            Found::Nothing => Found::Ended,
+            found => found,
+        };
         let alive = matches!(found, Found::Live(_));
         self.state().found = found;
         Ok(alive)
@@ -51,9 +59,6 @@ impl Visit {
         let found = match inner.noting(inner.store.load(at).await) {
             Ok(Loaded::Found { record, expires_in }) => {
                 stats::count(&inner.counters.loads_found);
-                // Reckoned from what is left, so that no two clocks are compared.
-                let ago = (record.idle - expires_in).max(Duration::ZERO);
-                inner.toucher.used(at, ago);
                 Found::Live(Live {
                     id: id.clone(),
                     record,
@@ -82,6 +87,7 @@ impl Found {
             Self::Nothing => "absent",
             Self::Unread(_) => "unread",
             Self::Live(_) => "live",
+            Self::Ended => "ended",
             Self::Superseded => "superseded",
             Self::Unreachable => "unreachable",
         }

@@ -43,7 +43,7 @@ impl Visit {
         let login = self.create_login(&user, request, old.as_ref(), &change);
         let mut live = login.await?;
         if let Some(old) = old {
-            self.replace(old, &mut live).await?;
+            self.replace_or_undo(old, &mut live).await?;
         }
         self.sessions.0.toucher.written(self.address(&live.id)?);
         let mut state = self.state();
@@ -55,7 +55,7 @@ impl Visit {
     fn old_session(&self, user: &User) -> Result<Option<Old>> {
         let live = match &self.state().found {
             Found::Live(live) => live.clone(),
-            Found::Nothing | Found::Superseded => return Ok(None),
+            Found::Nothing | Found::Ended | Found::Superseded => return Ok(None),
             Found::Unread(_) | Found::Unreachable => {
                 return Err(Error::new(
                     ErrorKind::Unavailable,
@@ -107,6 +107,25 @@ impl Visit {
             attributes,
         })
         .await
+    }
+
+    /// Retires the old session, if the store can. One that was anonymous may stay until it
+    /// expires, for nobody is logged in on it; a login that could not be replaced undoes the new
+    /// one, so that no id is left that its user believes ended.
+    async fn replace_or_undo(&self, old: Old, live: &mut Live) -> Result<()> {
+        let anonymous = old.live.record.login.is_none();
+        match self.replace(old, live).await {
+            Err(error) if anonymous => {
+                tracing::debug!(%error, "an anonymous session stays behind a login");
+                Ok(())
+            }
+            Err(error) => {
+                // Best effort: what it leaves behind has an id that nobody knows.
+                let _ = self.sessions.0.store.end(self.address(&live.id)?).await;
+                Err(error)
+            }
+            done => done,
+        }
     }
 
     /// Retires the old id. What others wrote to the old session meanwhile is carried over, so

@@ -51,6 +51,9 @@ enum Found {
     Unread(SessionId),
     /// To this session.
     Live(Live),
+    /// To a session that this request knew, and that others ended since: what is still written to
+    /// it must not come back as a new one.
+    Ended,
     /// It was replaced by a newer one.
     Superseded,
     /// The store could not say, and the policy is to go on.
@@ -200,6 +203,7 @@ impl State {
         match self.found {
             Found::Nothing => Standing::None,
             Found::Unread(_) | Found::Live(_) => Standing::Known,
+            Found::Ended => Standing::Ended,
             Found::Superseded => Standing::Superseded,
             Found::Unreachable => Standing::Unreachable,
         }
@@ -241,9 +245,15 @@ impl State {
         }
     }
 
+    /// Notes that this request ended the session: what is set from now on is for a new one.
+    fn logged_out(&mut self) {
+        self.gone();
+        self.found = Found::Nothing;
+    }
+
     /// Notes that a write found the session ended.
     fn gone(&mut self) {
-        self.found = Found::Nothing;
+        self.found = Found::Ended;
         self.change = Change::default();
         self.tell = Tell::Remove;
     }

@@ -5,7 +5,10 @@ use crate::{Error, Result, stats};
 use bytes::Bytes;
 use cloakroom_core::{Attributes, Change, Committed, ErrorKind, Key, SessionId};
 use serde::{Serialize, de::DeserializeOwned};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// How long an update goes on against others that change the same attribute.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -20,30 +23,17 @@ struct Start {
 }
 
 impl Visit {
-    pub(crate) async fn update<T, F>(&self, key: &Key<T>, change: F) -> Result<T>
-    where
-        T: Serialize + DeserializeOwned + Default,
-        F: FnMut(&mut T),
-    {
-        tokio::time::timeout(PATIENCE, self.update_until_done(key, change))
-            .await
-            .unwrap_or_else(|_| {
-                Err(Error::new(
-                    ErrorKind::Conflict,
-                    "others kept changing the same attribute for 5 s",
-                ))
-            })
-    }
-
     #[tracing::instrument(name = "session.update", level = "debug", skip_all, fields(attribute = key.name()))]
-    async fn update_until_done<T, F>(&self, key: &Key<T>, mut change: F) -> Result<T>
+    pub(crate) async fn update<T, F>(&self, key: &Key<T>, mut change: F) -> Result<T>
     where
         T: Serialize + DeserializeOwned + Default,
         F: FnMut(&mut T),
     {
         let _turn = self.turn.lock().await;
         self.load_in_turn().await?;
-        loop {
+        // Looked at between attempts only: one under way has its own limit, and its end is known.
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
             let start = self.start(key.name())?;
             let base = start.as_ref().map_or_else(
                 || self.state().raw(key.name()).cloned(),
@@ -68,6 +58,10 @@ impl Visit {
                 return Ok(value);
             }
         }
+        Err(Error::new(
+            ErrorKind::Conflict,
+            "others kept changing the same attribute for 5 s",
+        ))
     }
 
     /// What an update starts from, or `None` while there is no session in the store.
@@ -75,6 +69,7 @@ impl Visit {
         let state = self.state();
         match &state.found {
             Found::Nothing => Ok(None),
+            Found::Ended => Err(Error::gone()),
             Found::Superseded => Err(Error::superseded()),
             Found::Unread(_) | Found::Unreachable => Err(Error::new(
                 ErrorKind::Unavailable,
