@@ -176,10 +176,10 @@ async fn a_login_that_can_not_retire_a_login_is_undone(world: World) {
     let a = world.instance().await;
     let mut browser = Browser::new();
     browser.log_in(&a.app, "alice").await;
-    let old = browser.id();
+    let old = browser.clone();
     a.store.refuse(Op::Retire);
     later(browser.post(&a.app, "/login/alice").await);
-    assert_eq!(browser.id(), old);
+    assert_eq!(browser.id(), old.id());
     assert_eq!(browser.user(&a.app).await.as_deref(), Some("alice"));
     assert_eq!(a.sessions.list("alice").await.unwrap().len(), 1);
 }
