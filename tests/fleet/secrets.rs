@@ -86,9 +86,11 @@ async fn knock(url: &str, ids: &mut Ids) {
         &format!("{ended}; id={tampered}"),
     ] {
         fetch(browser.with_id(Method::GET, "/me", id)).await.is(401);
-        fetch(browser.with_id(Method::POST, "/logout", id))
-            .await
-            .is(204);
+        // An id that a newer one replaced ends nothing, and its sender is told; one whose session
+        // ended is told that all is done. Which of them comes first here is left to chance.
+        let answer = fetch(browser.with_id(Method::POST, "/logout", id)).await;
+        let status = answer.status;
+        assert!(status == 204 || (status == 409 && id == ended), "{status}");
     }
 }
 

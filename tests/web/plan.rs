@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use cloakroom::OnUnavailable;
-use http::Method;
+use axum::Router;
+use axum::routing::post;
+use cloakroom::{Key, OnUnavailable, Session};
+use http::{Method, StatusCode};
 
 use crate::support::{Browser, Instance, Op, World, call, on_both};
 
-on_both!(every_row_of_the_table_is_what_happens);
+on_both!(
+    every_row_of_the_table_is_what_happens,
+    what_others_ended_meanwhile_takes_no_changes,
+);
 
 /// Where the request's session stands, in the words of the table.
 const STANDINGS: [&str; 4] = ["none", "known", "superseded", "unreachable"];
@@ -74,6 +79,41 @@ async fn every_row_of_the_table_is_what_happens(world: World) {
     }
 }
 
+/// The row of a session that this request knew, and that others ended since.
+async fn what_others_ended_meanwhile_takes_no_changes(world: World) {
+    const ANSWER: Key<String> = Key::new("answer");
+    let a = world.instance().await;
+    for (changed, status) in ["set", "removed"]
+        .iter()
+        .flat_map(|c| STATUSES.map(|s| (c, s)))
+    {
+        let sessions = a.sessions.clone();
+        let handler = async move |session: Session| {
+            sessions.revoke_user("alice").await.unwrap();
+            assert!(!session.reload().await.unwrap());
+            match *changed {
+                "set" => session.insert(ANSWER, &"new".into()).unwrap(),
+                _ => session.remove(ANSWER),
+            }
+            StatusCode::from_u16(status).unwrap()
+        };
+        let app = Router::new().route("/", post(handler));
+        let app = app.layer(a.sessions.layer());
+        let mut alice = Browser::new();
+        alice.log_in(&a.app, "alice").await;
+        a.store.calls();
+        let answer = alice.post(&app, "/").await.is(status);
+        let asked: Vec<_> = a.store.calls().into_iter().collect();
+        assert_eq!(
+            asked,
+            [(Op::Load, 2), (Op::Revoke, 1)],
+            "{changed}, {status}"
+        );
+        assert_eq!(answer.new_id(), None);
+        assert_eq!(world.live().await, 0);
+    }
+}
+
 /// The cells of the tables in these docs that begin with this head.
 fn tables(source: &str) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
@@ -113,7 +153,7 @@ fn both_tables_say_the_same() {
     let (decided, told) = (by_standing(&decided), by_standing(&told));
     assert_eq!(decided.len(), 8, "{decided:?}");
     assert_eq!(decided, told);
-    for standing in STANDINGS {
+    for standing in STANDINGS.into_iter().chain(["ended by others"]) {
         assert!(
             decided.keys().any(|(s, ..)| s == standing),
             "{standing} has no row"

@@ -16,6 +16,9 @@ const BYTES: usize = 9;
 /// let handle = Handle::generate(&OsEntropy)?;
 /// assert_eq!(handle.to_string().parse::<Handle>()?, handle);
 /// assert!("not a handle".parse::<Handle>().is_err());
+///
+/// let json = serde_json::to_string(&handle).unwrap();
+/// assert_eq!(serde_json::from_str::<Handle>(&json).unwrap(), handle);
 /// # Ok::<(), cloakroom_core::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +46,21 @@ impl std::fmt::Display for Handle {
 impl std::fmt::Debug for Handle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Handle({self})")
+    }
+}
+
+/// As its text.
+impl serde::Serialize for Handle {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// From its text, as in a path or a form.
+impl<'de> serde::Deserialize<'de> for Handle {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -55,6 +55,9 @@ mod open;
 #[cfg(feature = "redis")]
 pub mod redis;
 
+pub use cloakroom_core::{
+    Clock, Entropy, Error as StoreError, ManualClock, OsEntropy, SystemClock,
+};
 #[cfg(feature = "axum")]
 pub use cloakroom_tower::SessionRejection;
 pub use cloakroom_tower::{
@@ -63,3 +66,4 @@ pub use cloakroom_tower::{
     SessionStore, Sessions, SessionsBuilder, SessionsLayer, SessionsService, Stats, Transport,
 };
 pub use open::open;
+pub use time;

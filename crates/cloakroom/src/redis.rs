@@ -1,7 +1,7 @@
 //! The store on Redis and Valkey.
 
 pub use cloakroom_driver_redis::RedisDriver;
-pub use cloakroom_redis::{RedisStore, RedisStoreBuilder};
+pub use cloakroom_redis::{Driver, RedisStore, RedisStoreBuilder};
 
 /// Begins a store on the server at `url`, through the `redis` crate.
 ///

@@ -6,9 +6,9 @@
 //!
 //! # The way of a request
 //!
-//! 1. [`balancer`] takes it, chooses an instance (`pick`), and forwards it (`forward`).
-//! 2. [`instance`] holds it while paused, counts it, and hands it to the shop.
-//! 3. [`shop`] answers; Cloakroom's layer around it carries the session.
+//! 1. `balancer` takes it, chooses an instance (`pick`), and forwards it (`forward`).
+//! 2. `instance` holds it while paused, counts it, and hands it to the shop.
+//! 3. `shop` answers; Cloakroom's layer around it carries the session.
 //!
 //! With `--node` there is only the instance, so that any other balancer can stand in front.
 
