@@ -104,8 +104,8 @@ async fn everything(store: &Instance) {
     store.touch(rotated.at, time::Duration::ZERO).await;
     store.rotate(rotated.at, new().at.digest).await;
     store.rotate(rotated.at, new().at.digest).await;
-    store.retire(retired.at, Some(9)).await;
-    store.retire(retired.at, None).await;
+    store.retire(retired.at, 9).await;
+    store.retire(retired.at, 9).await;
     store.load(retired.at).await;
     store.end(ended.at).await;
     store.list(&alice).await;

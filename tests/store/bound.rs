@@ -25,7 +25,7 @@ async fn another_sessions_record_is_an_error_and_shows_nothing() {
     let store = store.store();
     let errors = [
         store.load(mine.at).await.unwrap_err(),
-        store.retire(mine.at, Some(7)).await.unwrap_err(),
+        store.retire(mine.at, 7).await.unwrap_err(),
     ];
     for error in errors {
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");

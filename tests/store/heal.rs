@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cloakroom_core::{Address, Loaded, OnLimit, Rotated, SessionStore, Which};
-use cloakroom_testkit::conformance::draft::{Draft, login as login_of};
+use cloakroom_core::{Address, Listed, Loaded, OnLimit, Rotated, SessionStore, Which};
+use cloakroom_testkit::conformance::draft::{Draft, login as login_of, set};
 use cloakroom_testkit::{RedisServer, eventually};
 
 use crate::shared;
@@ -140,7 +140,7 @@ async fn an_entry_comes_before_its_record_and_leaves_after_it() {
     store.create(&rotated).await;
     store.rotate(rotated.at, to.digest).await;
     store.create(&retired).await;
-    store.retire(retired.at, None).await;
+    store.retire(retired.at, 1).await;
     store.create(&ended).await;
     store.end(ended.at).await;
     store.create(&limited()).await;
@@ -151,7 +151,7 @@ async fn an_entry_comes_before_its_record_and_leaves_after_it() {
         let words: Vec<_> = line.split('"').skip(1).step_by(2).collect();
         let digest = |key: &str| key.rsplit(':').next().unwrap().to_owned();
         match words[..] {
-            ["ZADD", _, _, digest] => assert!(listed.insert(digest.to_owned())),
+            ["ZADD", _, "NX", _, digest] => assert!(listed.insert(digest.to_owned())),
             ["ZREM", _, digest] => assert!(listed.remove(digest)),
             ["HSET" | "DEL", key, ..] => assert!(listed.contains(&digest(key)), "{line}"),
             ["COPY", _, key] => assert!(listed.contains(&digest(key)), "{line}"),
@@ -160,4 +160,30 @@ async fn an_entry_comes_before_its_record_and_leaves_after_it() {
     }
     assert_eq!(said.matches("\"ZADD\"").count(), 6);
     assert_eq!(listed, BTreeSet::new());
+}
+
+/// An index is nothing that can't be told from the records; the next write of each session
+/// enters it again.
+#[tokio::test]
+async fn an_index_that_was_lost_is_found_again() {
+    let server = RedisServer::start().await;
+    let store = instance(&server, "").await;
+    let alice = store.user("alice");
+    let sessions = [(); 3].map(|()| login(&store, "alice"));
+    for new in &sessions {
+        store.create(new).await;
+    }
+    let before = store.list(&alice).await;
+    let index: Vec<String> = ask(&server, &["KEYS", "*:u:*"]).await;
+    server.command(&["DEL", &index[0]]).await;
+    assert_eq!(store.list(&alice).await, []);
+    for new in sessions.iter().rev() {
+        store.commit(new.at, &set("a", "1")).await;
+    }
+    let handles = |listed: &[Listed]| listed.iter().map(|l| l.handle).collect::<BTreeSet<_>>();
+    assert_eq!(handles(&store.list(&alice).await), handles(&before));
+    index_is_true(&server).await;
+    let left: i64 = ask(&server, &["PTTL", &index[0]]).await;
+    assert!(left > 11 * 60 * 60 * 1000, "it outlives them: {left} ms");
+    assert_eq!(store.revoke(&alice, Which::All).await, 3);
 }

@@ -28,7 +28,7 @@ async fn every_operation_works_without_them() {
     let rotated = store.rotate(new.at, to.digest).await;
     assert_eq!(rotated, Rotated::Done { revision: 3 });
     lose_scripts(&server).await;
-    assert_eq!(store.retire(old.at, None).await, Retired::Done);
+    assert_eq!(store.retire(old.at, 1).await, Retired::Done);
     lose_scripts(&server).await;
     assert_eq!(store.list(&alice).await.len(), 1);
     lose_scripts(&server).await;

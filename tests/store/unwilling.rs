@@ -16,11 +16,15 @@ async fn a_demoted_master_refuses_writes_until_it_is_one_again() {
     server.command(&["REPLICAOF", "127.0.0.1", &nobody]).await;
     let error = assert_unavailable(store.commit(at, &set("a", "2"), 100).await);
     assert!(error.to_string().contains("READONLY"), "{error}");
+    assert!(is_down(&store).await);
     assert_unavailable(store.create(&login(&alice)).await);
     assert_unavailable(store.end(at).await);
+    // Nor is anything believed that it still shows: it may be behind by any time.
+    assert_unavailable(store.load(at).await);
     let error = builder(&server).prefix("new:").connect().await.unwrap_err();
     assert!(error.is_unavailable(), "{error}");
     server.command(&["REPLICAOF", "NO", "ONE"]).await;
+    assert!(is_up(&store).await);
     store.commit(at, &set("a", "2"), 100).await.unwrap();
     let Loaded::Found { record, .. } = store.load(at).await.unwrap() else {
         panic!("it has been there all the time");

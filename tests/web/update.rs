@@ -111,7 +111,7 @@ async fn it_leaves_other_attributes_and_changes_alone(world: World) {
     const NAME: Key<String> = Key::new("name");
     let [a, b] = world.instances().await;
     let both = app(&a, async |session: Session| {
-        session.insert(NAME, &"pending".into())?;
+        session.insert(NAME, "pending")?;
         session.update(COUNT, |count| *count += 1).await?;
         cloakroom::Result::<_>::Ok(())
     });
@@ -152,10 +152,9 @@ async fn a_session_that_ended_or_moved_on_is_an_error(world: World) {
         };
         let (answer, ()) = tokio::join!(browser.post(&a.app, "/counter"), end);
         let answer = answer.is(status);
-        assert_eq!((answer.kind(), answer.new_id()), (Some(kind), None));
-        // A session that moved on has a newer cookie, which must stay.
-        let removed = answer.id_cookie().is_some_and(|cookie| cookie.removes());
-        assert_eq!(removed, kind == ErrorKind::Gone);
+        assert_eq!(answer.kind(), Some(kind));
+        // The client may have a newer cookie by now, which must stay.
+        assert!(answer.cookies().is_empty());
     }
 }
 

@@ -85,7 +85,7 @@ mod v2 {
     }
 
     pub(super) async fn visit(session: Session) -> Result<Json<Value>> {
-        session.insert(THEME, &"dark".into())?;
+        session.insert(THEME, "dark")?;
         let profile = session.update(PROFILE, |profile| {
             profile.name.push('2');
             profile.language.push_str("de");

@@ -175,6 +175,13 @@ impl Change {
         self.writes.remove(name);
     }
 
+    /// Takes over the writes of attributes that this one doesn't write itself.
+    pub fn or(&mut self, other: Self) {
+        for (name, value) in other.writes {
+            self.writes.entry(name).or_insert(value);
+        }
+    }
+
     /// Whether nothing would be written.
     #[must_use]
     pub fn is_empty(&self) -> bool {

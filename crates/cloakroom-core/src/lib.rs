@@ -50,8 +50,8 @@ pub use key::Key;
 pub use memory::MemoryStore;
 pub use record::{Lifetime, Login, Record};
 pub use store::{
-    BoxFuture, Committed, Created, Ended, Health, Limit, Listed, Loaded, NewLogin, NewSession,
-    OnLimit, Retired, Rotated, SUPERSEDED_FOR, SessionStore, Which,
+    BoxFuture, Committed, Created, Ended, Health, Limit, Listed, Loaded, MARKED_FOR, NewLogin,
+    NewSession, OnLimit, Replaced, Retired, Rotated, SessionStore, Which,
 };
 pub use touch::{Touch, TouchQueue};
 pub use user::{User, UserHasher};

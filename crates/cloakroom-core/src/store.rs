@@ -9,11 +9,13 @@ use time::{Duration, OffsetDateTime};
 /// A boxed future: what lets stores stand behind one object type.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// How long a store remembers that an id was superseded: longer than any request should take.
+/// How long a store remembers that an id was superseded by a newer one, or ended by its client:
+/// longer than any request should take.
 ///
-/// In that time a request that still bears the old id is told *superseded* rather than *absent*,
-/// so that its response leaves the client's new cookie alone.
-pub const SUPERSEDED_FOR: Duration = Duration::minutes(2);
+/// In that time a request that still bears the id is told so, rather than *absent*: it must not
+/// begin a new session, whose id would take the place of a newer one that the client has by now.
+/// What others end, by a revocation or an eviction, leaves no mark: its client has nothing newer.
+pub const MARKED_FOR: Duration = Duration::minutes(2);
 
 /// Where sessions are kept: shared by all instances, each operation atomic by itself.
 ///
@@ -59,18 +61,19 @@ pub trait SessionStore: Send + Sync + std::fmt::Debug + 'static {
         max_size: usize,
     ) -> BoxFuture<'a, Result<Committed>>;
 
-    /// Ends an id because another took its place, and leaves a mark of [`SUPERSEDED_FOR`] that
-    /// holds nothing of it; with a revision, only if the record is still at it. One round trip.
-    fn retire(&self, at: Address, revision: Option<u64>) -> BoxFuture<'_, Result<Retired>>;
+    /// Ends an id because another took its place, and leaves a mark of [`MARKED_FOR`] that holds
+    /// nothing of it, even if the id led nowhere. Shows what the session held if its revision is
+    /// no longer `revision`. One round trip.
+    fn retire(&self, at: Address, revision: u64) -> BoxFuture<'_, Result<Retired>>;
 
     /// Moves a session to a new id of the same bucket, and retires the old one: all in one step.
     /// One round trip.
     fn rotate(&self, at: Address, to: Digest) -> BoxFuture<'_, Result<Rotated>>;
 
-    /// Ends one session. One round trip.
+    /// Ends one session as its client wished, and leaves a mark of [`MARKED_FOR`]. One round trip.
     fn end(&self, at: Address) -> BoxFuture<'_, Result<Ended>>;
 
-    /// Slides idle windows. At most one round trip for each server; sessions that have ended are
+    /// Slides idle windows. One round trip for each 128 on a server; sessions that have ended are
     /// passed over.
     fn touch<'a>(&'a self, touches: &'a [Touch]) -> BoxFuture<'a, Result<()>>;
 
@@ -97,6 +100,8 @@ pub enum Loaded {
     },
     /// The id was replaced by a newer one a moment ago.
     Superseded,
+    /// Its client ended the session a moment ago.
+    Ended,
     /// There is no such session: never was, or has ended.
     Absent,
 }
@@ -127,8 +132,18 @@ pub struct NewLogin {
     pub device: Option<Arc<str>>,
     /// How many sessions the user may have.
     pub limit: Option<Limit>,
-    /// The session that this one is about to replace: it doesn't count for the limit.
-    pub replaces: Option<Digest>,
+    /// The session that this one replaces. If it is one of the same user's, it doesn't count for
+    /// the limit and is retired in the same step.
+    pub replaces: Option<Replaced>,
+}
+
+/// A session to be replaced, as it was last seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replaced {
+    /// Whose record it is.
+    pub digest: Digest,
+    /// Its revision.
+    pub revision: u64,
 }
 
 /// How many sessions a user may have at once.
@@ -151,7 +166,7 @@ pub enum OnLimit {
 }
 
 /// How [`SessionStore::create`] went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
     /// It exists now.
     Done {
@@ -159,6 +174,9 @@ pub enum Created {
         at: OffsetDateTime,
         /// How many sessions of the user were ended to make room.
         evicted: u64,
+        /// What the replaced session held when it was retired in the same step, if its revision
+        /// was no longer the one that was known.
+        late: Option<Arc<Record>>,
     },
     /// That id exists already; nothing was written.
     Collision,
@@ -217,11 +235,11 @@ impl fmt::Debug for Committed {
 /// How [`SessionStore::retire`] went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Retired {
-    /// The id is retired.
+    /// The id is retired; its session was as known.
     Done,
-    /// It was written meanwhile; nothing was done, and this is how it stands.
-    Changed(Arc<Record>),
-    /// It was superseded or had ended before.
+    /// The id is retired; its session had been written meanwhile, and this is what it held.
+    Late(Arc<Record>),
+    /// The id is retired; it led nowhere, or was superseded or ended before.
     Already,
 }
 
@@ -246,6 +264,8 @@ pub enum Rotated {
 pub enum Ended {
     /// It has ended now.
     Done,
+    /// Its client ended it a moment ago.
+    Already,
     /// The id was replaced by a newer one: that session lives on.
     Superseded,
     /// There was no such session.
@@ -285,7 +305,7 @@ pub enum Which {
 pub enum Health {
     /// It answered last time.
     Up,
-    /// It did not, and is being tried again.
+    /// It did not, or refused what it was asked a moment ago; it is being tried again.
     Down,
 }
 
@@ -315,7 +335,7 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
         (**self).commit(at, change, max_size)
     }
 
-    fn retire(&self, at: Address, revision: Option<u64>) -> BoxFuture<'_, Result<Retired>> {
+    fn retire(&self, at: Address, revision: u64) -> BoxFuture<'_, Result<Retired>> {
         (**self).retire(at, revision)
     }
 

@@ -66,9 +66,15 @@ impl TouchQueue {
 
     /// Notes that a session was used now, and that the store last saw it used this long `ago`.
     pub fn used(&mut self, at: Address, ago: Duration, now: OffsetDateTime) {
-        if let Some(known) = self.known.get_mut(&at) {
-            known.latest = known.latest.max(Some(now));
-            return;
+        let soonest = now.saturating_add(self.interval);
+        match self.known.get_mut(&at) {
+            Some(known) if known.due <= soonest => {
+                known.latest = known.latest.max(Some(now));
+                return;
+            }
+            // The clock was set back: what it showed before must not put touches off.
+            Some(_) => self.forget(at),
+            None => {}
         }
         let wait = (self.interval - ago).clamp(Duration::ZERO, self.interval);
         self.remember(at, Some(now), now.saturating_add(wait));

@@ -68,8 +68,8 @@ impl std::fmt::Debug for UserHasher {
     }
 }
 
-/// An account, and where its sessions lie.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An account, and where its sessions lie. `Debug` shows its place, never its id.
+#[derive(Clone, PartialEq, Eq)]
 pub struct User {
     /// The application's own id of it.
     pub id: Arc<str>,
@@ -77,6 +77,15 @@ pub struct User {
     pub digest: Digest,
     /// The bucket of all its sessions.
     pub bucket: Bucket,
+}
+
+impl std::fmt::Debug for User {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("User")
+            .field("digest", &self.digest)
+            .field("bucket", &self.bucket)
+            .finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub(crate) fn corrupt(what: &'static str) -> Error {
     Error::new(ErrorKind::Corrupt, what)
 }
 
-/// Reads what `HGETALL` and `PTTL` answered for a session.
+/// Reads what `PTTL` and `HGETALL` answered for a session.
 pub(crate) fn loaded(at: Address, fields: Reply, left: &Reply) -> Result<Loaded> {
     let Reply::Array(fields) = fields else {
         return Err(corrupt("a session's record is no hash"));
@@ -25,17 +25,25 @@ pub(crate) fn loaded(at: Address, fields: Reply, left: &Reply) -> Result<Loaded>
     if fields.is_empty() || milliseconds == -2 {
         return Ok(Loaded::Absent);
     }
-    Ok(match record(at, fields)? {
-        Some(record) => Loaded::Found {
+    Ok(match stored(at, fields)? {
+        Stored::Record(record) => Loaded::Found {
             record: Arc::new(record),
             expires_in: Duration::milliseconds(milliseconds.max(0)),
         },
-        None => Loaded::Superseded,
+        Stored::Superseded => Loaded::Superseded,
+        Stored::Ended => Loaded::Ended,
     })
 }
 
-/// Reads a record from its fields and values; `None` for the mark of a superseded one.
-pub(crate) fn record(at: Address, fields: Vec<Reply>) -> Result<Option<Record>> {
+/// What lies under a session's key.
+pub(crate) enum Stored {
+    Record(Record),
+    Superseded,
+    Ended,
+}
+
+/// Reads a record, or the mark of one, from its fields and values.
+pub(crate) fn stored(at: Address, fields: Vec<Reply>) -> Result<Stored> {
     let mut header = Header::default();
     let mut attributes = Attributes::default();
     let mut fields = fields.into_iter();
@@ -47,8 +55,11 @@ pub(crate) fn record(at: Address, fields: Vec<Reply>) -> Result<Option<Record>> 
             None => header.take(name, value),
         }
     }
-    if header.superseded.is_some() {
-        return Ok(None);
+    match header.mark.as_deref() {
+        Some(b"superseded") => return Ok(Stored::Superseded),
+        Some(b"ended") => return Ok(Stored::Ended),
+        Some(_) => return Err(corrupt("a session's mark is unknown")),
+        None => {}
     }
     let record = header.into_record(attributes)?;
     if record.digest != at.digest {
@@ -56,14 +67,14 @@ pub(crate) fn record(at: Address, fields: Vec<Reply>) -> Result<Option<Record>> 
             "the store answered with another session's record; its connection is dropped",
         ));
     }
-    Ok(Some(record))
+    Ok(Stored::Record(record))
 }
 
 /// The fields of a record's header, as they stand. Unknown ones belong to a later version and
 /// are left alone.
 #[derive(Default)]
 struct Header {
-    superseded: Option<Bytes>,
+    mark: Option<Bytes>,
     digest: Option<Bytes>,
     handle: Option<Bytes>,
     revision: Option<Bytes>,
@@ -80,7 +91,7 @@ struct Header {
 impl Header {
     fn take(&mut self, field: &str, value: Bytes) {
         let place = match field {
-            "~s" => &mut self.superseded,
+            "~s" => &mut self.mark,
             "~d" => &mut self.digest,
             "~h" => &mut self.handle,
             "~r" => &mut self.revision,

@@ -23,16 +23,16 @@
 //! | `~c` | created, ms | `~a` | authenticated, ms |
 //! | `~t` | last seen, ms | `~l` | the device's label |
 //! | `~x` | absolute deadline, ms | `~z` | bytes of all attributes |
-//! | `~i` | idle window, ms | `~s` | superseded: alone, for two minutes |
+//! | `~i` | idle window, ms | `~s` | alone, for two minutes: `superseded` or `ended` |
 //!
 //! # What is sent
 //!
 //! | operation | commands |
 //! |---|---|
-//! | load | `HGETALL`, `PTTL`, in one round trip |
+//! | load | `PTTL`, `HGETALL`, in one round trip |
 //! | create, commit, retire, rotate, end, list, revoke | one `EVALSHA` |
-//! | touch | one `EVALSHA` each, together in one round trip |
-//! | connect | `SCRIPT LOAD` of each script, once for each connection |
+//! | touch | one `EVALSHA` each, 128 together in one round trip |
+//! | connect | `ROLE`, then `SCRIPT LOAD` of each script, once for each connection |
 //! | start | then `INFO`, and `HSETNX` and `HGET` for each of the settings |
 //!
 //! All times are the server's; expiry is relative. A script that the server has lost (`NOSCRIPT`)

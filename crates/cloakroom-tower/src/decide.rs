@@ -7,8 +7,8 @@
 //! | none | something was set | other | create one |
 //! | none | only removals | other | nothing: an empty session is never made |
 //! | known | anything | other | commit |
-//! | ended by others | anything | other | discard: what was written to it must not come back |
-//! | superseded | anything | other | discard: the client holds a newer id, which must not be replaced |
+//! | ended | anything | other | discard: what was written to it must not come back |
+//! | superseded | anything | other | refuse: the session lives on under a newer id, without them |
 //! | unreachable | anything | other | discard: the policy serves it as anonymous |
 //!
 //! Logins, rotations, logouts and atomic updates don't wait for this: they have happened when
@@ -23,7 +23,7 @@ pub(crate) enum Standing {
     None,
     /// An id was presented and, as far as is known, leads to a session.
     Known,
-    /// This request knew the session, and others ended it since.
+    /// Its client ended it, or this request knew it and others ended it since.
     Ended,
     /// The id was replaced by a newer one.
     Superseded,
@@ -51,13 +51,16 @@ pub(crate) enum Plan {
     Create,
     /// Write them to the session.
     Commit,
+    /// Drop them, and say so with a 409.
+    Refuse,
 }
 
 pub(crate) fn decide(standing: Standing, changed: Changed, status: StatusCode) -> Plan {
     match (standing, changed) {
         (_, Changed::Nothing) => Plan::Nothing,
         _ if status.is_server_error() => Plan::Discard,
-        (Standing::Ended | Standing::Superseded | Standing::Unreachable, _) => Plan::Discard,
+        (Standing::Ended | Standing::Unreachable, _) => Plan::Discard,
+        (Standing::Superseded, _) => Plan::Refuse,
         (Standing::None, Changed::Removed) => Plan::Nothing,
         (Standing::None, Changed::Set) => Plan::Create,
         (Standing::Known, _) => Plan::Commit,
@@ -82,7 +85,8 @@ mod tests {
                         (_, S::None, C::Set) => Plan::Create,
                         (_, S::None, C::Removed) => Plan::Nothing,
                         (_, S::Known, _) => Plan::Commit,
-                        (_, S::Ended | S::Superseded | S::Unreachable, _) => Plan::Discard,
+                        (_, S::Ended | S::Unreachable, _) => Plan::Discard,
+                        (_, S::Superseded, _) => Plan::Refuse,
                         (_, _, C::Nothing) => unreachable!(),
                     };
                     assert_eq!(

@@ -24,15 +24,16 @@
 //! | none | something was set | other | create one |
 //! | none | only removals | other | nothing |
 //! | known | anything | other | commit |
-//! | ended by others or superseded or unreachable | anything | other | discard |
+//! | ended or unreachable | anything | other | discard |
+//! | superseded | anything | other | refuse |
 //!
 //! **Apply.** The plan costs one round trip at most, before the response head goes out. A store
-//! that fails here answers 503 and keeps the client's id.
+//! that fails here answers 503 and keeps the client's id; changes that are refused answer 409.
 //!
-//! **Tell.** A new id is set; a write tells its revision; an ended session's id is removed, but
-//! only by the request that ended it or whose write found it ended, never because of an id that
-//! was superseded: that could remove the newer one. `Set-Cookie` comes with
-//! `Cache-Control: no-store`, and a response that used the session with `Vary: Cookie`.
+//! **Tell.** A new id is set; a write tells its revision; an id is removed by the request that
+//! logged out and by no other: whoever finds a session ended can't know whether the client has a
+//! newer id by now, which a removal would hit. `Set-Cookie` comes with `Cache-Control: no-store`,
+//! and a response that used the session with `Vary: Cookie`.
 
 #[cfg(feature = "axum")]
 mod axum;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cloakroom::{ErrorKind, OnLimit};
+use cloakroom::{Device, ErrorKind, OnLimit};
 use time::Duration;
 
 use crate::support::{Browser, Instance, Op, World, on_both};
@@ -83,23 +83,23 @@ async fn logging_in_again_takes_no_further_place(world: World) {
     }
 }
 
-/// The new session is there, the old one not yet retired: they are one device, and no other has
-/// lost its place to it.
+/// The new session takes the place of the old one in a single step: at no moment are there more,
+/// and no other has lost its place to it.
 async fn the_limit_holds_while_somebody_logs_in_again(world: World) {
     let a = limited(&world, 2, OnLimit::EvictOldest).await;
     let mut browsers = [logged_in(&a).await, logged_in(&a).await];
-    let gate = a.store.hold(Op::Retire);
+    let before = a.sessions.list("alice").await.unwrap();
+    let gate = a.store.hold_answer(Op::Create);
     let look = async {
         gate.reached().await;
         let listed = a.sessions.list("alice").await.unwrap();
         gate.open();
         listed
-            .iter()
-            .map(|device| device.handle)
-            .collect::<BTreeSet<_>>()
     };
     let (_, devices) = tokio::join!(browsers[0].log_in(&a.app, "alice"), look);
+    let names = |devices: &[Device]| devices.iter().map(|d| d.handle).collect::<BTreeSet<_>>();
     assert_eq!(devices.len(), 2, "{devices:?}");
+    assert_eq!(names(&devices), names(&before));
     assert_eq!(a.sessions.list("alice").await.unwrap().len(), 2);
     assert_eq!(browsers[1].user(&a.app).await.as_deref(), Some("alice"));
 }

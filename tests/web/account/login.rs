@@ -118,11 +118,11 @@ async fn what_the_request_changed_goes_along(world: World) {
     const OLD: Key<String> = Key::new("old");
     let a = world.instance().await;
     let log_in = async |session: Session| {
-        session.insert(CART, &"from before".into())?;
+        session.insert(CART, "from before")?;
         session.remove(OLD);
         session.log_in("alice").await?;
         assert_eq!(session.get(CART)?.as_deref(), Some("from before"));
-        session.insert(Key::<String>::new("after"), &"from after".into())
+        session.insert(Key::<String>::new("after"), "from after")
     };
     let app = Router::new()
         .route("/", post(log_in))
@@ -224,7 +224,7 @@ async fn the_last_of_two_logins_in_one_request_counts(world: World) {
     let a = world.instance().await;
     let twice = async |session: Session| {
         session.log_in("alice").await?;
-        session.insert(Key::<String>::new("k"), &"goes along".into())?;
+        session.insert(Key::<String>::new("k"), "goes along")?;
         session.log_in("bob").await
     };
     let app = Router::new()

@@ -59,9 +59,9 @@ async fn without_a_session_there_is_nothing_to_rotate(world: World) {
 async fn changes_before_and_after_go_along(world: World) {
     let a = world.instance().await;
     let rotate = async |session: Session| {
-        session.insert(Key::<String>::new("before"), &"1".into())?;
+        session.insert(Key::<String>::new("before"), "1")?;
         session.rotate().await?;
-        session.insert(Key::<String>::new("after"), &"2".into())
+        session.insert(Key::<String>::new("after"), "2")
     };
     let app = Router::new()
         .route("/", post(rotate))

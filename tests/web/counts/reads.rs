@@ -101,13 +101,13 @@ async fn a_thousand_reads_are_touched_once() {
         for _ in 0..N {
             browser.get(&meter.app, "/info").await.is(200);
         }
-        meter.sessions.flush_touches().await.unwrap();
+        meter.sessions.write_touches().await.unwrap();
     });
     cost.await.is(&[("hgetall", N), ("pttl", N)], N);
     meter.advance(Duration::MINUTE);
     let cost = meter.cost(async {
         // The background task may have been faster: one of the two finds nothing to do.
-        meter.sessions.flush_touches().await.unwrap();
+        meter.sessions.write_touches().await.unwrap();
         meter.sessions.shutdown().await.unwrap();
         assert_eq!(meter.sessions.stats().touches, 1);
     });

@@ -56,7 +56,7 @@ async fn in_a_handler(instance: &Instance, printed: &Printed, ids: &mut Ids) {
     let to = printed.clone();
     let handler = async move |lazy: LazySession, session: Session| {
         const K: Key<String> = Key::new("k");
-        session.insert(K, &VALUE.into()).unwrap();
+        session.insert(K, VALUE).unwrap();
         to.add(&lazy);
         to.add(&session);
         to.add(&session.log_in(""));
@@ -103,5 +103,5 @@ async fn stored(instance: &Instance, printed: &Printed, ids: &mut Ids) {
     change.write("k", Some(VALUE.into()));
     printed.add(&change);
     printed.add(&instance.store.commit(at, &change, 4096).await);
-    printed.add(&instance.store.retire(at, Some(99)).await);
+    printed.add(&instance.store.retire(at, 99).await);
 }

@@ -195,7 +195,7 @@ impl SessionStore for Watched {
         self.around(Op::Commit, self.inner.commit(at, change, max_size))
     }
 
-    fn retire(&self, at: Address, revision: Option<u64>) -> BoxFuture<'_, Result<Retired>> {
+    fn retire(&self, at: Address, revision: u64) -> BoxFuture<'_, Result<Retired>> {
         self.around(Op::Retire, self.inner.retire(at, revision))
     }
 

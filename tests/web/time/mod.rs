@@ -21,7 +21,7 @@ async fn last_seen(instance: &Instance) -> OffsetDateTime {
 /// store has seen alice later than before.
 async fn touched(instance: &Instance, before: OffsetDateTime) {
     let seen = async || {
-        instance.sessions.flush_touches().await.unwrap();
+        instance.sessions.write_touches().await.unwrap();
         last_seen(instance).await > before
     };
     assert!(eventually(LIMIT, seen).await, "it was never touched");

@@ -48,7 +48,7 @@ async fn a_touch_tells_of_the_latest_use(world: World) {
     world.pass(Duration::seconds(20)).await;
     let before = last_seen(&a).await;
     alice.get(&a.app, "/info").await.is(200);
-    a.sessions.flush_touches().await.unwrap();
+    a.sessions.write_touches().await.unwrap();
     assert_eq!(last_seen(&a).await, before, "it is not due");
     world.pass(Duration::seconds(60)).await;
     let shifted = last_seen(&a).await;

@@ -44,8 +44,8 @@ async fn known(instance: &Instance) -> Browser {
 async fn changes_of_a_failed_request_are_dropped(world: World) {
     let a = world.instance().await;
     let fails = app(&a, async |session: Session| {
-        session.insert(KEY, &"after".into())?;
-        session.insert(Key::new("new"), &1)?;
+        session.insert(KEY, "after")?;
+        session.insert(Key::<u8>::new("new"), &1)?;
         FAILED
     });
     let mut browser = known(&a).await;
@@ -65,9 +65,9 @@ async fn changes_of_a_failed_request_are_dropped(world: World) {
 async fn a_login_stays_though_its_request_fails(world: World) {
     let a = world.instance().await;
     let fails = app(&a, async |session: Session| {
-        session.insert(KEY, &"goes along".into())?;
+        session.insert(KEY, "goes along")?;
         session.log_in("alice").await?;
-        session.insert(KEY, &"dropped".into())?;
+        session.insert(KEY, "dropped")?;
         FAILED
     });
     let mut browser = known(&a).await;
@@ -138,7 +138,7 @@ async fn panics(app: &Router, browser: &Browser) {
 async fn a_handler_that_panics_changes_nothing(world: World) {
     let a = world.instance().await;
     let fails = app(&a, async |session: Session| {
-        session.insert(KEY, &"after".into()).unwrap();
+        session.insert(KEY, "after").unwrap();
         if session.revision().is_some() {
             std::panic::resume_unwind(Box::new("the test says so"));
         }

@@ -1,6 +1,8 @@
 //! A39: how much a session may hold.
 
-use cloakroom::ErrorKind;
+use axum::Router;
+use axum::routing::post;
+use cloakroom::{ErrorKind, Key, LazySession};
 use http::Method;
 
 use crate::support::{Browser, World, call, on_both};
@@ -9,7 +11,7 @@ on_both!(
     what_is_too_large_is_refused_and_nothing_is_cut,
     the_cap_counts_names_and_values_of_all_attributes,
     a_write_that_reads_nothing_is_capped_too,
-    a_login_can_t_bring_in_more,
+    a_login_keeps_what_was_let_in_and_brings_no_more,
     every_byte_below_the_cap_is_kept,
 );
 
@@ -72,17 +74,28 @@ async fn a_write_that_reads_nothing_is_capped_too(world: World) {
 }
 
 /// Instances may be configured differently in a deploy.
-async fn a_login_can_t_bring_in_more(world: World) {
+/// Of two versions side by side, one has a lower cap.
+async fn a_login_keeps_what_was_let_in_and_brings_no_more(world: World) {
     let a = world.configured(|b| b.max_size(1024)).await;
     let b = world.configured(|b| b.max_size(64)).await;
+    let more = async |session: LazySession| {
+        session.insert(Key::<String>::new("b"), &text(5))?;
+        session.load().await?.log_in("alice").await
+    };
+    let more = Router::new().route("/", post(more));
+    let more = more.layer(b.sessions.layer());
     let mut browser = Browser::new();
     browser.put(&a.app, "/attr/a", &text(65)).await.is(200);
-    let answer = browser.post(&b.app, "/login/alice").await.is(413);
+    let answer = browser.post(&more, "/").await.is(413);
     assert!(answer.cookies().is_empty());
     assert_eq!(browser.attr(&b.app, "a").await, Some(text(65)), "as it was");
     assert_eq!(b.sessions.list("alice").await.unwrap(), []);
-    browser.log_in(&a.app, "alice").await;
-    assert_eq!(browser.attr(&b.app, "a").await, Some(text(65)));
+    for _ in 0..2 {
+        browser.log_in(&b.app, "alice").await;
+        assert_eq!(browser.attr(&b.app, "a").await, Some(text(65)));
+    }
+    browser.put(&b.app, "/attr/c", &text(5)).await.is(413);
+    browser.put(&b.app, "/attr/a", &text(64)).await.is(200);
 }
 
 async fn every_byte_below_the_cap_is_kept(world: World) {

@@ -118,14 +118,22 @@ async fn a_logout_that_fails_keeps_the_id(world: World) {
     a.store.lose(Op::End);
     later(alice.post(&a.app, "/logout").await);
     assert_eq!(alice.user(&a.app).await, None);
-    alice.post(&a.app, "/logout").await.is(204);
-    assert_eq!(alice.id(), None, "the second time it is told");
+    // The answer that told so was lost. Nobody knows whether the client has another id by now, so
+    // it keeps this one, which leads nowhere.
+    let again = alice.post(&a.app, "/logout").await.is(204);
+    assert!(again.cookies().is_empty());
+    alice.log_in(&a.app, "alice").await;
+    assert_eq!(alice.user(&a.app).await.as_deref(), Some("alice"));
 }
 
 async fn a_login_that_fails_keeps_the_old_session(world: World) {
     let a = world.instance().await;
     for user in ["alice", "bob"] {
         for op in [Op::Load, Op::Create, Op::Retire] {
+            if (user, op) == ("alice", Op::Retire) {
+                // The user's own session is retired by the step that makes the new one.
+                continue;
+            }
             let mut browser = Browser::new();
             browser.log_in(&a.app, "alice").await;
             browser.put(&a.app, "/attr/k", "v").await.is(200);
@@ -171,17 +179,18 @@ async fn a_login_that_can_not_retire_its_anonymous_session_stands(world: World) 
     assert_eq!(old.clone().user(&a.app).await, None);
 }
 
-/// Of the user's own sessions none may be left that the user believes ended.
+/// No session may be left that its user believes ended.
 async fn a_login_that_can_not_retire_a_login_is_undone(world: World) {
     let a = world.instance().await;
     let mut browser = Browser::new();
     browser.log_in(&a.app, "alice").await;
     let old = browser.clone();
     a.store.refuse(Op::Retire);
-    later(browser.post(&a.app, "/login/alice").await);
+    later(browser.post(&a.app, "/login/bob").await);
     assert_eq!(browser.id(), old.id());
     assert_eq!(browser.user(&a.app).await.as_deref(), Some("alice"));
     assert_eq!(a.sessions.list("alice").await.unwrap().len(), 1);
+    assert_eq!(a.sessions.list("bob").await.unwrap(), []);
 }
 
 async fn going_on_without_a_store(world: World) {

@@ -107,7 +107,7 @@ impl SessionStore for MemoryStore {
         self.reply(move |state, now| state.commit(at, change, max_size, now))
     }
 
-    fn retire(&self, at: Address, revision: Option<u64>) -> BoxFuture<'_, Result<Retired>> {
+    fn retire(&self, at: Address, revision: u64) -> BoxFuture<'_, Result<Retired>> {
         self.reply(move |state, now| state.retire(at, revision, now))
     }
 
@@ -116,7 +116,7 @@ impl SessionStore for MemoryStore {
     }
 
     fn end(&self, at: Address) -> BoxFuture<'_, Result<Ended>> {
-        self.reply(move |state, _| state.end(at.digest))
+        self.reply(move |state, now| state.end(at.digest, now))
     }
 
     fn touch<'a>(&'a self, touches: &'a [Touch]) -> BoxFuture<'a, Result<()>> {

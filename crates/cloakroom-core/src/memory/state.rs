@@ -1,8 +1,8 @@
 //! The sessions themselves: plain state, no lock and no clock.
 
 use crate::{
-    Address, Change, Committed, Created, Digest, Ended, Limit, Listed, Loaded, Login, NewLogin,
-    NewSession, OnLimit, Record, Retired, Rotated, SUPERSEDED_FOR, Touch, User, Which,
+    Address, Change, Committed, Created, Digest, Ended, Limit, Listed, Loaded, Login, MARKED_FOR,
+    NewLogin, NewSession, OnLimit, Record, Replaced, Retired, Rotated, Touch, User, Which,
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -34,7 +34,14 @@ enum Held {
         /// The user's digest and the order of this login.
         owner: Option<(Digest, u64)>,
     },
+    Marked(Mark),
+}
+
+/// What stays of an id for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
     Superseded,
+    Ended,
 }
 
 /// What a digest leads to.
@@ -44,7 +51,7 @@ enum Found {
         deadline: OffsetDateTime,
         owner: Option<(Digest, u64)>,
     },
-    Superseded,
+    Marked(Mark),
     Absent,
 }
 
@@ -72,7 +79,8 @@ impl State {
                 record,
                 expires_in: deadline - now,
             },
-            Found::Superseded => Loaded::Superseded,
+            Found::Marked(Mark::Superseded) => Loaded::Superseded,
+            Found::Marked(Mark::Ended) => Loaded::Ended,
             Found::Absent => Loaded::Absent,
         }
     }
@@ -88,12 +96,17 @@ impl State {
             },
             None => 0,
         };
+        let late = new.login.as_ref().and_then(|l| self.replace(l, now));
         let owner = new.login.as_ref().map(|login| {
             self.logins += 1;
             (login.user.digest, self.logins)
         });
         self.put(Arc::new(fresh(new, now)), owner);
-        Created::Done { at: now, evicted }
+        Created::Done {
+            at: now,
+            evicted,
+            late,
+        }
     }
 
     pub(super) fn commit(
@@ -105,8 +118,8 @@ impl State {
     ) -> Committed {
         let record = match self.find(at.digest) {
             Found::Live { record, .. } => record,
-            Found::Superseded => return Committed::Superseded,
-            Found::Absent => return Committed::Gone,
+            Found::Marked(Mark::Superseded) => return Committed::Superseded,
+            Found::Marked(Mark::Ended) | Found::Absent => return Committed::Gone,
         };
         let held = |name: &str| record.attributes.raw(name);
         if change.expected().any(|(name, want)| held(name) != want) {
@@ -116,9 +129,11 @@ impl State {
             };
         }
         let mut record = Arc::unwrap_or_clone(record);
+        let before = record.attributes.size();
         record.attributes.apply(change);
         let size = record.attributes.size();
-        if size > max_size {
+        // What is over a cap that was lowered may still shrink.
+        if size > max_size && size > before {
             return Committed::TooLarge { size: size as u64 };
         }
         record.revision += 1;
@@ -127,28 +142,29 @@ impl State {
         Committed::Done { revision }
     }
 
-    pub(super) fn retire(
-        &mut self,
-        at: Address,
-        revision: Option<u64>,
-        now: OffsetDateTime,
-    ) -> Retired {
+    pub(super) fn retire(&mut self, at: Address, revision: u64, now: OffsetDateTime) -> Retired {
         match self.find(at.digest) {
-            Found::Live { record, .. } if revision.is_some_and(|r| r != record.revision) => {
-                return Retired::Changed(record);
+            Found::Live { record, .. } => {
+                self.mark(at.digest, Mark::Superseded, now);
+                if record.revision == revision {
+                    Retired::Done
+                } else {
+                    Retired::Late(record)
+                }
             }
-            Found::Live { .. } => {}
-            Found::Superseded | Found::Absent => return Retired::Already,
+            Found::Absent => {
+                self.mark(at.digest, Mark::Superseded, now);
+                Retired::Already
+            }
+            Found::Marked(_) => Retired::Already,
         }
-        self.supersede(at.digest, now);
-        Retired::Done
     }
 
     pub(super) fn rotate(&mut self, at: Address, to: Digest, now: OffsetDateTime) -> Rotated {
         let (record, owner) = match self.find(at.digest) {
             Found::Live { record, owner, .. } => (record, owner),
-            Found::Superseded => return Rotated::Superseded,
-            Found::Absent => return Rotated::Gone,
+            Found::Marked(Mark::Superseded) => return Rotated::Superseded,
+            Found::Marked(Mark::Ended) | Found::Absent => return Rotated::Gone,
         };
         if self.slots.contains_key(&to) {
             return Rotated::Collision;
@@ -157,18 +173,19 @@ impl State {
         record.digest = to;
         record.revision += 1;
         let revision = record.revision;
-        self.supersede(at.digest, now);
+        self.mark(at.digest, Mark::Superseded, now);
         self.put(Arc::new(slide(record, now)), owner);
         Rotated::Done { revision }
     }
 
-    pub(super) fn end(&mut self, digest: Digest) -> Ended {
+    pub(super) fn end(&mut self, digest: Digest, now: OffsetDateTime) -> Ended {
         match self.find(digest) {
             Found::Live { .. } => {
-                self.remove(digest);
+                self.mark(digest, Mark::Ended, now);
                 Ended::Done
             }
-            Found::Superseded => Ended::Superseded,
+            Found::Marked(Mark::Ended) => Ended::Already,
+            Found::Marked(Mark::Superseded) => Ended::Superseded,
             Found::Absent => Ended::Absent,
         }
     }
@@ -198,7 +215,9 @@ impl State {
             .filter(|r| ends(r))
             .map(|r| r.digest)
             .collect();
-        doomed.iter().for_each(|digest| self.remove(*digest));
+        for digest in &doomed {
+            self.remove(*digest);
+        }
         doomed.len() as u64
     }
 
@@ -206,7 +225,7 @@ impl State {
         let digests = self.users.get(&user).into_iter().flatten();
         digests.filter_map(|(_, digest)| match &self.slots.get(digest)?.held {
             Held::Live { record, .. } => Some(&**record),
-            Held::Superseded => None,
+            Held::Marked(_) => None,
         })
     }
 
@@ -218,13 +237,15 @@ impl State {
         let held: Vec<Digest> = self
             .records_of(login.user.digest)
             .map(|r| r.digest)
-            .filter(|d| Some(*d) != login.replaces)
+            .filter(|d| login.replaces.is_none_or(|r| r.digest != *d))
             .collect();
         let excess = (held.len() + 1).saturating_sub(max.max(1) as usize);
         if excess > 0 && at_limit == OnLimit::Refuse {
             return None;
         }
-        held[..excess].iter().for_each(|d| self.remove(*d));
+        for digest in &held[..excess] {
+            self.remove(*digest);
+        }
         Some(excess as u64)
     }
 
@@ -238,7 +259,7 @@ impl State {
                 deadline: slot.deadline,
                 owner: *owner,
             },
-            Held::Superseded => Found::Superseded,
+            Held::Marked(mark) => Found::Marked(*mark),
         }
     }
 
@@ -265,10 +286,26 @@ impl State {
         }
     }
 
-    fn supersede(&mut self, digest: Digest, now: OffsetDateTime) {
+    /// Retires the session that a login replaces, if it is one of the same user's, and shows what
+    /// it held if it had been written meanwhile.
+    fn replace(&mut self, login: &NewLogin, now: OffsetDateTime) -> Option<Arc<Record>> {
+        let Replaced { digest, revision } = login.replaces?;
+        let Found::Live { record, owner, .. } = self.find(digest) else {
+            return None;
+        };
+        let (user, _) = owner?;
+        if user != login.user.digest {
+            return None;
+        }
+        self.mark(digest, Mark::Superseded, now);
+        (record.revision != revision).then_some(record)
+    }
+
+    /// Leaves nothing of a session but a mark.
+    fn mark(&mut self, digest: Digest, mark: Mark, now: OffsetDateTime) {
         self.remove(digest);
-        let deadline = now + SUPERSEDED_FOR;
-        let held = Held::Superseded;
+        let deadline = now.saturating_add(MARKED_FOR);
+        let held = Held::Marked(mark);
         self.slots.insert(digest, Slot { deadline, held });
         self.expiry.insert((deadline, digest));
     }
@@ -294,7 +331,7 @@ impl Slot {
     fn owner(&self) -> Option<(Digest, u64)> {
         match &self.held {
             Held::Live { owner, .. } => *owner,
-            Held::Superseded => None,
+            Held::Marked(_) => None,
         }
     }
 }

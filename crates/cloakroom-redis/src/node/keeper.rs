@@ -7,7 +7,6 @@ use super::{
 use crate::{Command, Connection, Driver, DriverError, Endpoint, Event, Reply, scripts::Script};
 use bytes::Bytes;
 use std::{
-    future::Future,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -50,6 +49,7 @@ async fn reconnect(shared: &Weak<Shared>) -> bool {
                 if matches!(&*shared.state.borrow(), State::Down(_)) {
                     tracing::info!(endpoint = %shared.endpoint, "store is reachable again");
                 }
+                *shared.refused() = None;
                 shared.state.send_replace(State::Up(live));
                 return true;
             }
@@ -99,23 +99,37 @@ pub(super) async fn establish(
         .unwrap_or_else(|_| Err(DriverError::lost(format!("no answer within {limit:?}"))))
 }
 
-fn load_scripts(
-    connection: &dyn Connection,
-) -> impl Future<Output = Result<Vec<Bytes>, DriverError>> + '_ {
+/// Loads the scripts, from a server that takes writes: a replica, or a master that was demoted,
+/// would answer reads with what it had.
+async fn load_scripts(connection: &dyn Connection) -> Result<Vec<Bytes>, DriverError> {
     let load = |source: &'static str| {
         let source = Bytes::from_static(source.as_bytes());
         Command::new("SCRIPT").arg("LOAD").arg(source)
     };
-    let loads = connection.pipeline(Script::sources().map(load).collect());
-    async move {
-        let replies = loads.await?;
-        let hash = |reply| match reply {
-            Reply::Bytes(hash) => Ok(hash),
-            // Not ready yet: a server that is starting, or a replica without its master.
-            Reply::Error(e) if did_not_run(&e) => Err(DriverError::lost(describe(&e))),
-            Reply::Error(e) => Err(DriverError::refused(describe(&e))),
-            other => Err(DriverError::lost(format!("SCRIPT LOAD answered {other:?}"))),
-        };
-        replies.into_iter().map(hash).collect()
+    let loads = Script::sources().map(load);
+    let commands: Vec<_> = [Command::new("ROLE")].into_iter().chain(loads).collect();
+    let sent = commands.len();
+    let mut replies = connection.pipeline(commands).await?.into_iter();
+    if replies.len() != sent {
+        return Err(DriverError::lost("the server left commands unanswered"));
+    }
+    match replies.next().map(granted).transpose()? {
+        Some(Reply::Array(role)) if role.first() == Some(&Reply::Bytes("master".into())) => {}
+        _ => return Err(DriverError::lost("the server is a replica")),
+    }
+    let hash = |reply| match granted(reply)? {
+        Reply::Bytes(hash) => Ok(hash),
+        other => Err(DriverError::lost(format!("SCRIPT LOAD answered {other:?}"))),
+    };
+    replies.map(hash).collect()
+}
+
+/// What the handshake was answered, unless the server refused.
+fn granted(reply: Reply) -> Result<Reply, DriverError> {
+    match reply {
+        // Not ready yet: a server that is starting, or a replica without its master.
+        Reply::Error(e) if did_not_run(&e) => Err(DriverError::lost(describe(&e))),
+        Reply::Error(e) => Err(DriverError::refused(describe(&e))),
+        reply => Ok(reply),
     }
 }

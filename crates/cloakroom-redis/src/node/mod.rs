@@ -7,7 +7,10 @@ use crate::{Command, Connection, Driver, DriverError, Endpoint, Reply, scripts::
 use bytes::Bytes;
 use cloakroom_core::{Error, ErrorKind, Health, Result};
 use refusal::answered;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 use tokio::{
     sync::{Notify, watch},
     task::AbortHandle,
@@ -20,6 +23,10 @@ pub(crate) struct Timeouts {
     pub(crate) connect: Duration,
     pub(crate) command: Duration,
 }
+
+/// How long a refusal, or an answer that must not be, is held against a server. It must end by
+/// itself: an instance that is asked for nothing because it seems unwell would stay so.
+const RECENT: Duration = Duration::from_secs(1);
 
 /// A connection that passed the handshake, with the scripts that its server holds.
 #[derive(Debug)]
@@ -59,6 +66,10 @@ struct Shared {
     endpoint: Endpoint,
     timeouts: Timeouts,
     state: watch::Sender<State>,
+    /// When the server last refused what it was asked, if it has done nothing since.
+    refused: Mutex<Option<Instant>>,
+    /// When an answer last cost the connection.
+    distrusted: Mutex<Option<Instant>>,
 }
 
 impl Node {
@@ -83,15 +94,23 @@ impl Node {
             endpoint,
             timeouts,
             state: watch::Sender::new(State::Up(live)),
+            refused: Mutex::default(),
+            distrusted: Mutex::default(),
         });
         let keeper = tokio::spawn(keeper::keep_connected(Arc::downgrade(&shared))).abort_handle();
         Ok(Self { shared, keeper })
     }
 
     pub(crate) fn health(&self) -> Health {
-        match &*self.shared.state.borrow() {
-            State::Up(_) => Health::Up,
-            State::Lost | State::Down(_) => Health::Down,
+        let up = matches!(&*self.shared.state.borrow(), State::Up(_));
+        let refuses = self
+            .shared
+            .refused()
+            .is_some_and(|at| at.elapsed() < RECENT);
+        if up && !refuses && !self.keeper.is_finished() {
+            Health::Up
+        } else {
+            Health::Down
         }
     }
 
@@ -100,7 +119,7 @@ impl Node {
         let reply = self
             .within_deadline(async |live| live.connection.call(command).await)
             .await?;
-        answered(reply)
+        self.judge(reply)
     }
 
     /// Sends several commands in one round trip; the first refusal fails all.
@@ -108,7 +127,7 @@ impl Node {
         let replies = self
             .within_deadline(async |live| live.connection.pipeline(commands).await)
             .await?;
-        replies.into_iter().map(answered).collect()
+        replies.into_iter().map(|reply| self.judge(reply)).collect()
     }
 
     /// Runs one script: by its hash, and by its text when the server has lost it.
@@ -132,7 +151,11 @@ impl Node {
                 }
             })
             .await?;
-        answered(reply)
+        let reply = self.judge(reply)?;
+        if self.shared.refused().take().is_some() {
+            tracing::info!(endpoint = %self.shared.endpoint, "store serves again");
+        }
+        Ok(reply)
     }
 
     /// Runs one script many times in one round trip.
@@ -152,14 +175,38 @@ impl Node {
                 Reply::Error(e) if e.code == "NOSCRIPT" => {
                     self.run(script, keys, argv).await?;
                 }
-                reply => drop(answered(reply)?),
+                reply => drop(self.judge(reply)?),
             }
         }
         Ok(())
     }
 
-    /// Gives up the current connection: it answered something that it must not.
+    /// A server that refuses may have lost its role: then another connection may lead to the one
+    /// that has it now.
+    fn judge(&self, reply: Reply) -> Result<Reply> {
+        if let Reply::Error(error) = &reply
+            && refusal::did_not_run(error)
+        {
+            if self.shared.refused().replace(Instant::now()).is_none() {
+                let why = refusal::describe(error);
+                tracing::warn!(endpoint = %self.shared.endpoint, why, "store refuses");
+            }
+            if refusal::lost_its_role(error) {
+                self.distrust();
+            }
+        }
+        answered(reply)
+    }
+
+    /// Gives up the current connection: it answered something that it must not. Not again and
+    /// again, for what lies in the store wrongly is answered wrongly by every connection.
     pub(crate) fn distrust(&self) {
+        let last = self.shared.distrusted.lock();
+        let mut last = last.unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| last.elapsed() < RECENT) {
+            return;
+        }
+        *last = Some(Instant::now());
         if let State::Up(live) = &*self.shared.state.borrow() {
             live.closed.notify_one();
         }
@@ -174,6 +221,12 @@ impl Node {
         let limit = self.shared.timeouts.command;
         let mut asked = None;
         let attempt = async {
+            if self.keeper.is_finished() {
+                return Err(Error::new(
+                    ErrorKind::Unavailable,
+                    "the runtime that the store was opened on has ended; open it on the one that serves",
+                ));
+            }
             let live = asked.insert(self.shared.live().await?);
             ask(live).await.map_err(unavailable)
         };
@@ -191,6 +244,10 @@ impl Node {
 }
 
 impl Shared {
+    fn refused(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn live(&self) -> Result<Arc<Live>> {
         let mut states = self.state.subscribe();
         let state = states.wait_for(|state| !matches!(state, State::Lost)).await;

@@ -2,8 +2,8 @@
 local key, digest, max_size = KEYS[1], ARGV[3], tonumber(ARGV[4])
 local expected, writes = tonumber(ARGV[5]), tonumber(ARGV[6])
 
-local header = redis.call('HMGET', key, '~r', '~s', '~i', '~x', '~z')
-if header[2] then return {'superseded'} end
+local header = redis.call('HMGET', key, '~r', '~s', '~i', '~x', '~z', '~k', '~a')
+if header[2] == 'superseded' then return {'superseded'} end
 if not header[1] then return {'gone'} end
 local left = tonumber(header[4]) - now
 if left <= 0 then return {'gone'} end
@@ -25,7 +25,7 @@ local size, sets, removes = tonumber(header[5]), {}, {}
 for _ = 1, writes do
   local name, value = ARGV[at], ARGV[at + 1] == '1' and ARGV[at + 2]
   local old = redis.call('HSTRLEN', key, name)
-  if old > 0 or redis.call('HGET', key, name) then size = size - length(name) - old end
+  if old > 0 or redis.call('HEXISTS', key, name) == 1 then size = size - length(name) - old end
   if value then
     size = size + length(name) + #value
     sets[#sets + 1] = name
@@ -35,7 +35,11 @@ for _ = 1, writes do
   end
   at = at + 3
 end
-if size > max_size then return {'too large', size} end
+-- What is over a cap that was lowered may still shrink.
+if size > max_size and size > tonumber(header[5]) then return {'too large', size} end
+
+-- An index that was lost is found again, one session at a time.
+if header[6] then enter(header[6], header[7] .. '000', digest, left) end
 
 local revision = text(tonumber(header[1]) + 1)
 for _, f in ipairs({'~r', revision, '~t', text(now), '~z', text(size)}) do sets[#sets + 1] = f end

@@ -2,7 +2,7 @@
 local digest, handle, idle, absolute = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local remembered, revision, size = ARGV[7], ARGV[8], ARGV[9]
 local user, name, device = ARGV[10], ARGV[11], ARGV[12]
-local limit, refuse, replaces = tonumber(ARGV[13]), ARGV[14] == '1', ARGV[15]
+local limit, refuse, replaces, replaced = tonumber(ARGV[13]), ARGV[14] == '1', ARGV[15], ARGV[16]
 local key = KEYS[1]
 
 if redis.call('EXISTS', key) == 1 then return {'collision'} end
@@ -21,9 +21,14 @@ if user ~= '' then
       redis.call('ZREM', KEYS[2], held[i])
     end
   else
-    -- Without a limit nobody counts; each login clears away a few that have expired.
-    for _, d in ipairs(redis.call('ZRANGE', KEYS[2], 0, 19)) do
-      if redis.call('EXISTS', record(d)) == 0 then redis.call('ZREM', KEYS[2], d) end
+    -- Without a limit nobody counts; each login clears away some that have expired: of the
+    -- oldest, and of any, for the oldest may live long.
+    for _, some in ipairs({
+      redis.call('ZRANGE', KEYS[2], 0, 9), redis.call('ZRANDMEMBER', KEYS[2], 10),
+    }) do
+      for _, d in ipairs(some) do
+        if redis.call('HEXISTS', record(d), '~k') == 0 then redis.call('ZREM', KEYS[2], d) end
+      end
     end
   end
 end
@@ -33,15 +38,24 @@ local fields = {
   '~x', text(now + absolute), '~i', ARGV[5], '~m', remembered, '~z', size,
 }
 if user ~= '' then
-  redis.call('ZADD', KEYS[2], text(time[1] * 1000000 + time[2]), digest)
-  if redis.call('PTTL', KEYS[2]) < absolute then redis.call('PEXPIRE', KEYS[2], absolute) end
+  enter(user, text(time[1] * 1000000 + time[2]), digest, absolute)
   for _, f in ipairs({'~k', user, '~u', name, '~a', text(now)}) do fields[#fields + 1] = f end
   if device ~= '' then
     fields[#fields + 1] = '~l'
     fields[#fields + 1] = device
   end
 end
-for i = 16, #ARGV do fields[#fields + 1] = ARGV[i] end
+for i = 17, #ARGV do fields[#fields + 1] = ARGV[i] end
 hset(key, fields)
 redis.call('PEXPIRE', key, math.min(idle, absolute))
-return {'ok', text(now), evicted}
+
+-- The user's own session that this one replaces is retired in the same step.
+local late = false
+if replaces ~= '' and redis.call('HGET', record(replaces), '~k') == user then
+  if redis.call('HGET', record(replaces), '~r') ~= replaced then
+    late = redis.call('HGETALL', record(replaces))
+  end
+  mark(replaces, 'superseded')
+  redis.call('ZREM', KEYS[2], replaces)
+end
+return {'ok', text(now), evicted, late}

@@ -10,7 +10,9 @@ macro_rules! scripts {
 
         /// The whole text of each, in the order of [`Script`].
         static SOURCES: LazyLock<Vec<String>> = LazyLock::new(|| {
-            vec![$(concat!(include_str!("prelude.lua"), "\n", include_str!($file)).to_owned()),+]
+            let marked_for = cloakroom_core::MARKED_FOR.whole_milliseconds();
+            let prelude = include_str!("prelude.lua").replace("MARKED_FOR)", &format!("{marked_for})"));
+            vec![$(format!("{prelude}\n{}", include_str!($file))),+]
         });
     };
 }

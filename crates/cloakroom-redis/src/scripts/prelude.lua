@@ -17,17 +17,24 @@ end
 -- half of a script, then the half is a ghost that the next look clears away, and never a session
 -- that no list shows and no revocation finds.
 
--- Ends a live session whose index is dealt with by the caller.
+-- Leaves nothing of a session. Its index is dealt with by the caller.
 local function finish(digest)
   redis.call('DEL', record(digest))
   announce(digest, '-')
 end
 
--- Leaves nothing of a session but a mark that a newer id took its place.
-local function supersede(digest, milliseconds)
+-- Leaves nothing of a session but a mark of how its id ended, for MARKED_FOR milliseconds:
+-- 'superseded' by a newer id, or 'ended' by its client.
+local function mark(digest, how)
   finish(digest)
-  redis.call('HSET', record(digest), '~s', '1')
-  redis.call('PEXPIRE', record(digest), milliseconds)
+  redis.call('HSET', record(digest), '~s', how)
+  redis.call('PEXPIRE', record(digest), MARKED_FOR)
+end
+
+-- Enters a session into its user's index, which must outlive it by what is left of its life.
+local function enter(user, order, digest, left)
+  redis.call('ZADD', index(user), 'NX', order, digest)
+  if redis.call('PTTL', index(user)) < left then redis.call('PEXPIRE', index(user), text(left)) end
 end
 
 -- HSET of any number of pairs, within Lua's limit on arguments.

@@ -1,8 +1,8 @@
 -- KEYS: the record, and where it shall lie. Copies, then retires; never RENAME.
-local old, new, mark = ARGV[3], ARGV[4], ARGV[5]
+local old, new = ARGV[3], ARGV[4]
 
 local header = redis.call('HMGET', KEYS[1], '~r', '~s', '~k', '~i', '~x')
-if header[2] then return {'superseded'} end
+if header[2] == 'superseded' then return {'superseded'} end
 if not header[1] then return {'gone'} end
 local left = tonumber(header[5]) - now
 if left <= 0 then return {'gone'} end
@@ -10,12 +10,12 @@ if redis.call('EXISTS', KEYS[2]) == 1 then return {'collision'} end
 
 if header[3] then
   local order = redis.call('ZSCORE', index(header[3]), old)
-  redis.call('ZADD', index(header[3]), order or text(time[1] * 1000000 + time[2]), new)
+  enter(header[3], order or text(time[1] * 1000000 + time[2]), new, left)
 end
 redis.call('COPY', KEYS[1], KEYS[2])
 local revision = text(tonumber(header[1]) + 1)
 redis.call('HSET', KEYS[2], '~d', new, '~r', revision, '~t', text(now))
 redis.call('PEXPIRE', KEYS[2], text(math.min(tonumber(header[4]), left)))
-supersede(old, mark)
+mark(old, 'superseded')
 if header[3] then redis.call('ZREM', index(header[3]), old) end
 return {'ok', revision}

@@ -2,7 +2,7 @@
 
 use crate::keys;
 use bytes::Bytes;
-use cloakroom_core::{Change, Digest, NewLogin, NewSession, OnLimit, SUPERSEDED_FOR, Which};
+use cloakroom_core::{Change, Digest, NewLogin, NewSession, OnLimit, Which};
 use time::Duration;
 
 /// A script's `ARGV`, built up.
@@ -35,11 +35,6 @@ impl Arguments {
         // Bounded to some 4,000 years, so that a deadline still is a date that can be read back.
         let milliseconds = duration.whole_milliseconds().clamp(0, 1 << 47);
         self.number(&milliseconds)
-    }
-
-    /// How long the mark of a superseded id stays.
-    pub(super) fn mark(self) -> Self {
-        self.milliseconds(SUPERSEDED_FOR)
     }
 
     /// `create.lua`.
@@ -90,6 +85,7 @@ impl Arguments {
                 .bytes("")
                 .number(&0)
                 .flag(false)
+                .bytes("")
                 .bytes("");
         };
         let refuse = login.limit.is_some_and(|l| l.at_limit == OnLimit::Refuse);
@@ -98,7 +94,18 @@ impl Arguments {
             .bytes(login.device.as_deref().unwrap_or_default().to_owned())
             .number(&login.limit.map_or(0, |limit| limit.max.max(1)))
             .flag(refuse)
-            .bytes(login.replaces.map(|d| d.to_hex()).unwrap_or_default())
+            .bytes(
+                login
+                    .replaces
+                    .map(|r| r.digest.to_hex())
+                    .unwrap_or_default(),
+            )
+            .bytes(
+                login
+                    .replaces
+                    .map(|r| r.revision.to_string())
+                    .unwrap_or_default(),
+            )
     }
 
     fn flag(self, flag: bool) -> Self {

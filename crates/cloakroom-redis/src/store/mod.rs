@@ -14,10 +14,10 @@ use arguments::Arguments;
 use bytes::Bytes;
 use cloakroom_core::{
     Address, BoxFuture, Bucket, Buckets, Change, Committed, Created, Digest, Ended, ErrorKind,
-    Health, Listed, Loaded, NewSession, Result, Retired, Rotated, SessionStore, Touch, User,
-    UserHasher, Which,
+    Health, Listed, Loaded, NewSession, Record, Result, Retired, Rotated, SessionStore, Touch,
+    User, UserHasher, Which,
 };
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 pub use builder::RedisStoreBuilder;
 
@@ -44,19 +44,22 @@ impl RedisStore {
 
     async fn load_now(&self, at: Address) -> Result<Loaded> {
         let key = self.keys.record(at);
+        // Its life first: should somebody write between the two, then what is told is too short
+        // and never too long.
         let commands = vec![
-            Command::new("HGETALL").arg(key.clone()),
-            Command::new("PTTL").arg(key),
+            Command::new("PTTL").arg(key.clone()),
+            Command::new("HGETALL").arg(key),
         ];
         let mut replies = self.node.pipeline(commands).await?.into_iter();
-        let (Some(fields), Some(left)) = (replies.next(), replies.next()) else {
+        let (Some(left), Some(fields)) = (replies.next(), replies.next()) else {
             return Err(corrupt("a pipeline lost replies"));
         };
-        self.trusted(codec::loaded(at, fields, &left))
+        codec::loaded(at, fields, &left)
     }
 
     /// A reply that can't be right may belong to someone else: the connection is given up.
-    fn trusted<T>(&self, result: Result<T>) -> Result<T> {
+    async fn trusted<T>(&self, operation: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        let result = operation.await;
         if matches!(&result, Err(e) if e.kind() == ErrorKind::Corrupt) {
             self.node.distrust();
         }
@@ -70,10 +73,16 @@ impl RedisStore {
         let (word, mut rest) = codec::status(self.run(Script::Create, &keys, argv).await?)?;
         match &*word {
             b"ok" => {
-                let at = rest.next().ok_or_else(|| corrupt("create told no time"))?;
+                let time = rest.next().ok_or_else(|| corrupt("create told no time"))?;
+                let replaced = new.login.as_ref().and_then(|login| login.replaces);
+                let replaced = Address {
+                    bucket: new.at.bucket,
+                    digest: replaced.map_or(new.at.digest, |replaced| replaced.digest),
+                };
                 Ok(Created::Done {
-                    at: codec::instant(&codec::bytes(at)?)?,
+                    at: codec::instant(&codec::bytes(time)?)?,
                     evicted: codec::next_number(&mut rest)?,
+                    late: late(replaced, rest.next())?,
                 })
             }
             b"collision" => Ok(Created::Collision),
@@ -107,34 +116,26 @@ impl RedisStore {
         }
     }
 
-    async fn retire_now(&self, at: Address, revision: Option<u64>) -> Result<Retired> {
+    async fn retire_now(&self, at: Address, revision: u64) -> Result<Retired> {
         let argv = self
             .arguments(at.bucket)
             .digest(at.digest)
-            .bytes(revision.map(|r| r.to_string()).unwrap_or_default())
-            .mark();
+            .number(&revision);
         let keys = [self.keys.record(at)];
         let (word, mut rest) = codec::status(self.run(Script::Retire, &keys, argv).await?)?;
         match &*word {
             b"ok" => Ok(Retired::Done),
             b"already" => Ok(Retired::Already),
-            b"changed" => {
-                let fields = rest
-                    .next()
-                    .ok_or_else(|| corrupt("retire showed no record"))?;
-                let record = self.trusted(codec::record(at, codec::array(fields)?))?;
-                Ok(record.map_or(Retired::Already, |r| Retired::Changed(Arc::new(r))))
-            }
+            b"late" => match late(at, rest.next())? {
+                Some(record) => Ok(Retired::Late(record)),
+                None => Err(corrupt("retire showed no record")),
+            },
             _ => Err(corrupt("retire answered an unknown word")),
         }
     }
 
     async fn rotate_now(&self, at: Address, to: Digest) -> Result<Rotated> {
-        let argv = self
-            .arguments(at.bucket)
-            .digest(at.digest)
-            .digest(to)
-            .mark();
+        let argv = self.arguments(at.bucket).digest(at.digest).digest(to);
         let new = Address {
             bucket: at.bucket,
             digest: to,
@@ -158,6 +159,7 @@ impl RedisStore {
         let (word, _) = codec::status(self.run(Script::End, &keys, argv).await?)?;
         match &*word {
             b"ok" => Ok(Ended::Done),
+            b"ended" => Ok(Ended::Already),
             b"superseded" => Ok(Ended::Superseded),
             b"absent" => Ok(Ended::Absent),
             _ => Err(corrupt("end answered an unknown word")),
@@ -200,6 +202,17 @@ impl RedisStore {
     }
 }
 
+/// What a retired session held, if the script shows it.
+fn late(at: Address, fields: Option<Reply>) -> Result<Option<Arc<Record>>> {
+    match fields {
+        None | Some(Reply::Nil) => Ok(None),
+        Some(fields) => match codec::stored(at, codec::array(fields)?)? {
+            codec::Stored::Record(record) => Ok(Some(Arc::new(record))),
+            _ => Err(corrupt("a retired session is a mark already")),
+        },
+    }
+}
+
 /// The values that a conflict shows.
 fn current(reply: Reply) -> Result<Vec<Option<Bytes>>> {
     let value = |reply| match reply {
@@ -219,11 +232,11 @@ impl SessionStore for RedisStore {
     }
 
     fn load(&self, at: Address) -> BoxFuture<'_, Result<Loaded>> {
-        Box::pin(self.load_now(at))
+        Box::pin(self.trusted(self.load_now(at)))
     }
 
     fn create<'a>(&'a self, new: &'a NewSession) -> BoxFuture<'a, Result<Created>> {
-        Box::pin(self.create_now(new))
+        Box::pin(self.trusted(self.create_now(new)))
     }
 
     fn commit<'a>(
@@ -232,31 +245,31 @@ impl SessionStore for RedisStore {
         change: &'a Change,
         max_size: usize,
     ) -> BoxFuture<'a, Result<Committed>> {
-        Box::pin(self.commit_now(at, change, max_size))
+        Box::pin(self.trusted(self.commit_now(at, change, max_size)))
     }
 
-    fn retire(&self, at: Address, revision: Option<u64>) -> BoxFuture<'_, Result<Retired>> {
-        Box::pin(self.retire_now(at, revision))
+    fn retire(&self, at: Address, revision: u64) -> BoxFuture<'_, Result<Retired>> {
+        Box::pin(self.trusted(self.retire_now(at, revision)))
     }
 
     fn rotate(&self, at: Address, to: Digest) -> BoxFuture<'_, Result<Rotated>> {
-        Box::pin(self.rotate_now(at, to))
+        Box::pin(self.trusted(self.rotate_now(at, to)))
     }
 
     fn end(&self, at: Address) -> BoxFuture<'_, Result<Ended>> {
-        Box::pin(self.end_now(at))
+        Box::pin(self.trusted(self.end_now(at)))
     }
 
     fn touch<'a>(&'a self, touches: &'a [Touch]) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.touch_now(touches))
+        Box::pin(self.trusted(self.touch_now(touches)))
     }
 
     fn list<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<Vec<Listed>>> {
-        Box::pin(self.list_now(user))
+        Box::pin(self.trusted(self.list_now(user)))
     }
 
     fn revoke<'a>(&'a self, user: &'a User, which: Which) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(self.revoke_now(user, which))
+        Box::pin(self.trusted(self.revoke_now(user, which)))
     }
 
     fn health(&self) -> Health {

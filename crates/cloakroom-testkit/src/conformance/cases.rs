@@ -58,8 +58,8 @@ macro_rules! session_store_cases {
             retire {
                 a_retired_id_is_superseded,
                 a_change_meanwhile_is_shown,
-                without_a_revision_it_retires_what_there_is,
-                what_is_gone_gets_no_mark,
+                an_id_that_leads_nowhere_is_marked_too,
+                one_that_its_client_ended_stays_so,
                 the_mark_fades,
                 of_two_at_once_one_retires,
                 beside_a_commit_no_write_is_lost,
@@ -83,11 +83,15 @@ macro_rules! session_store_cases {
             login {
                 the_user_owns_the_new_id_alone,
                 another_user_leaves_the_first_ones_list,
-                what_is_written_meanwhile_is_carried,
+                ones_own_session_is_replaced_in_the_same_step,
+                what_is_written_meanwhile_is_shown,
+                nobody_elses_session_is_replaced,
+                beside_a_commit_no_write_is_lost,
             }
             end {
                 an_ended_session_is_gone_everywhere,
                 it_can_be_repeated,
+                its_mark_fades,
                 a_superseded_id_ends_nothing,
                 a_commit_beside_it_brings_nothing_back,
                 a_touch_beside_it_brings_nothing_back,

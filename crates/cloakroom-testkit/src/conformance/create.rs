@@ -26,7 +26,12 @@ pub(super) async fn every_instance_loads_what_was_created(f: &Fixture) {
         .living(Duration::hours(1), Duration::days(30));
     new.lifetime.remembered = true;
     new.revision = 41;
-    let Created::Done { at, evicted: 0 } = f.first().create(&new).await else {
+    let Created::Done {
+        at,
+        evicted: 0,
+        late: None,
+    } = f.first().create(&new).await
+    else {
         panic!("a new session is made");
     };
     let expected = Record {
@@ -119,7 +124,7 @@ pub(super) async fn an_existing_id_is_never_overwritten(f: &Fixture) {
 
 pub(super) async fn a_superseded_id_is_never_overwritten(f: &Fixture) {
     let old = f.create(f.anonymous()).await;
-    assert_eq!(f.first().retire(old.at, Some(1)).await, Retired::Done);
+    assert_eq!(f.first().retire(old.at, 1).await, Retired::Done);
     assert_eq!(f.second().create(&old).await, Created::Collision);
     f.assert_superseded(old.at).await;
 }
@@ -167,7 +172,7 @@ pub(super) async fn what_is_not_awaited_does_not_happen(f: &Fixture) {
     let store = f.first().store();
     drop(store.create(&other));
     drop(store.end(new.at));
-    drop(store.retire(new.at, Some(1)));
+    drop(store.retire(new.at, 1));
     drop(store.rotate(new.at, beside(new.at).digest));
     f.assert_absent(other.at).await;
     assert_eq!(f.record(new.at).await.revision, 1);

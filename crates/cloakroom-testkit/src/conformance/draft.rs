@@ -15,7 +15,7 @@
 use bytes::Bytes;
 use cloakroom_core::{
     Address, Attributes, Bucket, Change, Digest, Handle, Lifetime, Limit, NewLogin, NewSession,
-    OnLimit, OsEntropy, SessionId, User,
+    OnLimit, OsEntropy, Replaced, SessionId, User,
 };
 use time::Duration;
 
@@ -112,8 +112,8 @@ pub trait Draft: Sized {
     /// Under a limit; panics if nobody logs in.
     fn limited(self, max: u32, at_limit: OnLimit) -> Self;
 
-    /// Instead of another session; panics if nobody logs in.
-    fn replacing(self, old: Digest) -> Self;
+    /// Instead of another session of this revision; panics if nobody logs in.
+    fn replacing(self, old: Digest, revision: u64) -> Self;
 }
 
 impl Draft for NewSession {
@@ -138,8 +138,8 @@ impl Draft for NewSession {
         self
     }
 
-    fn replacing(mut self, old: Digest) -> Self {
-        of_login(&mut self).replaces = Some(old);
+    fn replacing(mut self, digest: Digest, revision: u64) -> Self {
+        of_login(&mut self).replaces = Some(Replaced { digest, revision });
         self
     }
 }

@@ -184,6 +184,13 @@ impl Fixture {
         }
     }
 
+    /// Fails unless every instance knows that the client of the session ended it.
+    pub(super) async fn assert_ended(&self, at: Address) {
+        for instance in self.instances() {
+            assert_eq!(instance.load(at).await, Loaded::Ended);
+        }
+    }
+
     /// Fails unless every instance knows that a newer id took the place of this one.
     pub(super) async fn assert_superseded(&self, at: Address) {
         for instance in self.instances() {

@@ -54,8 +54,8 @@ impl Instance {
     }
 
     /// Retires an id.
-    pub async fn retire(&self, at: Address, revision: impl Into<Option<u64>>) -> Retired {
-        told(self.0.retire(at, revision.into()).await)
+    pub async fn retire(&self, at: Address, revision: u64) -> Retired {
+        told(self.0.retire(at, revision).await)
     }
 
     /// Moves a session to another id.

@@ -65,15 +65,14 @@ pub(super) async fn what_is_replaced_does_not_count(f: &Fixture) {
         let [first, second] = [new(), new()];
         f.first().create(&first).await;
         f.first().create(&second).await;
-        let again = new().replacing(first.at.digest);
+        let again = new().replacing(first.at.digest, 1);
         assert_eq!(evicted(f.second().create(&again).await), 0);
-        // Both still live: the old one is retired by whoever logs in.
-        assert!(f.is_live(first.at).await && f.is_live(second.at).await);
-        f.second().retire(first.at, Some(1)).await;
+        f.assert_superseded(first.at).await;
+        assert!(f.is_live(second.at).await && f.is_live(again.at).await);
         assert_eq!(f.first().list(&f.user(&user)).await.len(), 2);
         // What isn't the user's own makes no room.
         let stranger = f.create(f.anonymous()).await;
-        let late = new().replacing(stranger.at.digest);
+        let late = new().replacing(stranger.at.digest, 1);
         match f.second().create(&late).await {
             Created::LimitReached => assert_eq!(at_limit, Refuse),
             done => assert_eq!((evicted(done), at_limit), (1, EvictOldest)),
@@ -103,7 +102,7 @@ pub(super) async fn what_has_ended_does_not_count(f: &Fixture) {
     let short = new().living(Duration::MINUTE, IDLE);
     f.create(short).await;
     let retired = f.create(new()).await;
-    f.first().retire(retired.at, Some(1)).await;
+    f.first().retire(retired.at, 1).await;
     let ended = f.create(new()).await;
     f.first().end(ended.at).await;
     f.pass(Duration::MINUTE).await;

@@ -71,7 +71,7 @@ pub(super) async fn what_has_ended_leaves_it(f: &Fixture) {
         f.first().create(new).await;
     }
     f.first().end(ended.at).await;
-    f.first().retire(retired.at, Some(1)).await;
+    f.first().retire(retired.at, 1).await;
     let to = beside(rotated.at);
     f.first().rotate(rotated.at, to.digest).await;
     let handles = |listed: &[Listed]| listed.iter().map(|s| s.handle).collect::<Vec<_>>();

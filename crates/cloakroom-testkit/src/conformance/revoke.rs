@@ -73,7 +73,7 @@ pub(super) async fn what_has_expired_is_not_counted(f: &Fixture) {
     let short = f.login("alice").living(Duration::MINUTE, IDLE);
     f.create(short).await;
     let retired = f.create(f.login("alice")).await;
-    f.first().retire(retired.at, Some(1)).await;
+    f.first().retire(retired.at, 1).await;
     f.create(f.login("alice")).await;
     f.pass(Duration::MINUTE).await;
     let count = f.second().revoke(&f.user("alice"), Which::All).await;

@@ -95,7 +95,7 @@ pub(super) async fn a_collision_changes_nothing(f: &Fixture) {
     let mine = f.create(f.login("alice").with("a", "1")).await;
     let theirs = f.create(f.login("alice").with("b", "2")).await;
     let marked = f.create(f.login("alice")).await;
-    assert_eq!(f.first().retire(marked.at, Some(1)).await, Retired::Done);
+    assert_eq!(f.first().retire(marked.at, 1).await, Retired::Done);
     let (my_record, their_record) = (f.record(mine.at).await, f.record(theirs.at).await);
     for to in [theirs.at, marked.at, mine.at] {
         let rotated = f.second().rotate(mine.at, to.digest).await;
@@ -109,16 +109,17 @@ pub(super) async fn a_collision_changes_nothing(f: &Fixture) {
 
 pub(super) async fn what_is_gone_is_refused(f: &Fixture) {
     let unknown = f.anonymous().at;
-    let ended = f.create(f.login("alice")).await.at;
-    assert_eq!(f.first().end(ended).await, Ended::Done);
     let expired = f.create(f.login("alice")).await.at;
     f.pass(IDLE).await;
+    let ended = f.create(f.login("alice")).await.at;
+    assert_eq!(f.first().end(ended).await, Ended::Done);
     for gone in [unknown, ended, expired] {
         let to = beside(gone);
         assert_eq!(f.second().rotate(gone, to.digest).await, Rotated::Gone);
-        f.assert_absent(gone).await;
+        assert!(!f.is_live(gone).await);
         f.assert_absent(to).await;
     }
+    f.assert_ended(ended).await;
     // The truth about the old id comes before that about the new one.
     let other = f.create(f.login("alice")).await.at;
     let rotated = f.second().rotate(ended, other.digest).await;

@@ -73,7 +73,7 @@ pub(super) async fn beside_an_end_nothing_is_left_half_done(f: &Fixture) {
                 assert_eq!(f.first().end(to).await, Ended::Done);
             }
             (Rotated::Gone, Ended::Done) => {
-                f.assert_absent(old).await;
+                f.assert_ended(old).await;
                 f.assert_absent(to).await;
             }
             other => panic!("no order of the two explains {other:?}"),

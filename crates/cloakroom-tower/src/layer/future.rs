@@ -18,17 +18,17 @@ pin_project! {
     /// The response of [`SessionsService`](crate::SessionsService): the handler's, then the commit.
     ///
     /// A commit that has begun is carried to its end though this is dropped.
-    pub struct ResponseFuture<F: Future> {
+    pub struct ResponseFuture<F, B> {
         #[pin]
         handler: F,
         visit: Arc<Visit>,
-        commit: Option<(F::Output, Commit)>,
+        commit: Option<(Response<B>, Commit)>,
     }
 }
 
 type Commit = Pin<Box<dyn Future<Output = Farewell> + Send>>;
 
-impl<F: Future> ResponseFuture<F> {
+impl<F, B> ResponseFuture<F, B> {
     pub(super) fn new(handler: F, visit: Arc<Visit>) -> Self {
         Self {
             handler,
@@ -38,7 +38,7 @@ impl<F: Future> ResponseFuture<F> {
     }
 }
 
-impl<F, B, E> Future for ResponseFuture<F>
+impl<F, B, E> Future for ResponseFuture<F, B>
 where
     F: Future<Output = Result<Response<B>, E>>,
     B: Default,
@@ -47,31 +47,32 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        if this.commit.is_none() {
-            let response = ready!(this.handler.poll(cx))?;
-            let plan = this.visit.decide(response.status());
-            if let Some(farewell) = this.visit.apply_now(plan) {
-                return Poll::Ready(Ok(respond(response, &this.visit.sessions, farewell)));
+        let (response, mut commit) = match this.commit.take() {
+            Some(under_way) => under_way,
+            None => {
+                let response = ready!(this.handler.poll(cx))?;
+                let plan = this.visit.decide(response.status());
+                if let Some(farewell) = this.visit.apply_now(plan) {
+                    return Poll::Ready(Ok(respond(response, &this.visit.sessions, farewell)));
+                }
+                let visit = Arc::clone(this.visit);
+                let apply = detach(async move { visit.apply(plan).await });
+                (response, Box::pin(apply) as Commit)
             }
-            let visit = Arc::clone(this.visit);
-            let apply = detach(async move { visit.apply(plan).await });
-            *this.commit = Some((Ok(response), Box::pin(apply)));
-        }
-        let Some((_, commit)) = this.commit else {
-            return Poll::Pending;
         };
-        let farewell = ready!(commit.as_mut().poll(cx));
-        let sessions = &this.visit.sessions;
-        match this.commit.take() {
-            Some((response, _)) => {
-                Poll::Ready(response.map(|response| respond(response, sessions, farewell)))
+        match commit.as_mut().poll(cx) {
+            Poll::Ready(farewell) => {
+                Poll::Ready(Ok(respond(response, &this.visit.sessions, farewell)))
             }
-            None => Poll::Pending,
+            Poll::Pending => {
+                *this.commit = Some((response, commit));
+                Poll::Pending
+            }
         }
     }
 }
 
-impl<F: Future> std::fmt::Debug for ResponseFuture<F> {
+impl<F, B> std::fmt::Debug for ResponseFuture<F, B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }

@@ -29,7 +29,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = ResponseFuture<S::Future, ResBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -39,7 +39,7 @@ where
         let inner = &self.sessions.0;
         let presented = inner
             .transport
-            .read(request.headers(), inner.store.buckets());
+            .read(request.headers_mut(), inner.store.buckets());
         if presented == Presented::Rejected {
             stats::count(&inner.counters.rejected_ids);
             tracing::debug!("a malformed or ambiguous session id was ignored");

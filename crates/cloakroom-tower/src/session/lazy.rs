@@ -4,7 +4,7 @@ use super::Session;
 use crate::{Result, visit::Visit};
 use cloakroom_core::Key;
 use serde::Serialize;
-use std::sync::Arc;
+use std::{borrow::Borrow, sync::Arc};
 
 /// A request's session before it is read: costs nothing until it is used.
 ///
@@ -16,14 +16,14 @@ use std::sync::Arc;
 ///
 /// const LAST_PAGE: Key<String> = Key::new("last-page");
 ///
-/// fn remember(session: &LazySession, page: String) -> Result<()> {
-///     session.insert(LAST_PAGE, &page)
+/// fn remember(session: &LazySession, page: &str) -> Result<()> {
+///     session.insert(LAST_PAGE, page)
 /// }
 /// # use cloakroom_tower::{MemoryStore, Sessions};
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
 /// # let sessions = Sessions::builder(MemoryStore::new()).build().await?;
 /// # let session = sessions.detached();
-/// remember(&session, "/basket".into())?;
+/// remember(&session, "/basket")?;
 /// assert_eq!(session.load().await?.get(LAST_PAGE)?.as_deref(), Some("/basket"));
 /// # Ok(()) }
 /// ```
@@ -63,7 +63,11 @@ impl LazySession {
     /// As of [`Session::insert`]; what the store holds beside it counts only at the commit, which
     /// answers 413 then.
     #[expect(clippy::needless_pass_by_value, reason = "keys are constants")]
-    pub fn insert<T: Serialize>(&self, key: Key<T>, value: &T) -> Result<()> {
+    pub fn insert<T, Q>(&self, key: Key<T>, value: &Q) -> Result<()>
+    where
+        T: Borrow<Q>,
+        Q: Serialize + ?Sized,
+    {
         self.visit.insert(&key, value)
     }
 

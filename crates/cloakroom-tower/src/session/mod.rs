@@ -9,7 +9,7 @@ pub use log_in::LogIn;
 use crate::{Result, visit::Visit};
 use cloakroom_core::{Handle, Key};
 use serde::{Serialize, de::DeserializeOwned};
-use std::sync::Arc;
+use std::{borrow::Borrow, sync::Arc};
 use time::{Duration, OffsetDateTime};
 
 /// A request's session, read from the store.
@@ -75,7 +75,8 @@ impl Session {
 
     /// Sets an attribute when the request ends, whatever it held before.
     ///
-    /// Setting what is there already writes nothing.
+    /// Takes what the attribute's type borrows as, too: a `&str` for a `Key<String>`. Setting what
+    /// is there already writes nothing.
     ///
     /// # Consistency
     ///
@@ -88,7 +89,11 @@ impl Session {
     /// [`TooLarge`](crate::ErrorKind::TooLarge) if the attributes would exceed the cap; the
     /// attribute is then as it was.
     #[expect(clippy::needless_pass_by_value, reason = "keys are constants")]
-    pub fn insert<T: Serialize>(&self, key: Key<T>, value: &T) -> Result<()> {
+    pub fn insert<T, Q>(&self, key: Key<T>, value: &Q) -> Result<()>
+    where
+        T: Borrow<Q>,
+        Q: Serialize + ?Sized,
+    {
         self.visit.insert(&key, value)
     }
 
@@ -122,7 +127,7 @@ impl Session {
     ///
     /// # Cancel safety
     ///
-    /// A dropped update has happened wholly or not at all.
+    /// An attempt under way is carried to its end though the future is dropped.
     pub async fn update<T, F>(&self, key: Key<T>, change: F) -> Result<T>
     where
         T: Serialize + DeserializeOwned + Default,
@@ -134,9 +139,10 @@ impl Session {
     /// Logs a user in: awaits into a session with a new id, in the user's bucket.
     ///
     /// Attributes of an anonymous session, and of the same user's, go along; those of another
-    /// user are dropped. The old id is retired and never leads to the new session. Both limits of
-    /// time begin anew. Two round trips, or one when the request had no session; what the request
-    /// changed before goes with it.
+    /// user are dropped. What this request changed before goes along whoever was logged in, so
+    /// log in first where that matters. The old id is retired and never leads to the new session.
+    /// Both limits of time begin anew. Two round trips beside the load; one when the request had no
+    /// id, or the same user's session.
     ///
     /// ```
     /// # use cloakroom_tower::{MemoryStore, Sessions};
@@ -171,8 +177,9 @@ impl Session {
 
     /// Ends the session everywhere. One round trip, or none if there is no session.
     ///
-    /// The client is told to forget its id. Changes of this request are dropped; attributes set
-    /// after it go into a new, anonymous session.
+    /// The client is told to forget its id, unless another request of its own did so a moment ago.
+    /// Changes of this request are dropped; attributes set after it go into a new, anonymous
+    /// session.
     ///
     /// # Consistency
     ///
@@ -221,7 +228,8 @@ impl Session {
     ///
     /// [`Invalid`](crate::ErrorKind::Invalid) if nobody is logged in,
     /// [`Gone`](crate::ErrorKind::Gone) if there is no session,
-    /// [`Unavailable`](crate::ErrorKind::Unavailable).
+    /// [`Superseded`](crate::ErrorKind::Superseded) if it got a new id while this request ran,
+    /// [`Unavailable`](crate::ErrorKind::Unavailable): it may have happened or not.
     ///
     /// # Cancel safety
     ///
@@ -250,10 +258,13 @@ impl Session {
     /// what outlives it, like a WebSocket.
     ///
     /// A session that ended meanwhile takes no changes and is no error; see
-    /// [`reload`](Self::reload).
+    /// [`reload`](Self::reload). From then on, setting what is there already writes it again: others
+    /// may have changed it.
     ///
     /// # Errors
     ///
+    /// [`Superseded`](crate::ErrorKind::Superseded): the session has a newer id; nothing was
+    /// written.
     /// [`Unavailable`](crate::ErrorKind::Unavailable): it may have happened or not.
     /// [`TooLarge`](crate::ErrorKind::TooLarge): nothing was written.
     /// [`Invalid`](crate::ErrorKind::Invalid): there is no session yet, and the response has
@@ -262,9 +273,17 @@ impl Session {
     ///
     /// # Cancel safety
     ///
-    /// A dropped commit has happened wholly or not at all.
+    /// Once polled, it is carried to its end though the future is dropped.
     pub async fn commit(&self) -> Result<()> {
-        self.visit.commit().await
+        let visit = Arc::clone(&self.visit);
+        crate::detach(async move { visit.commit().await }).await
+    }
+
+    /// Another request gave the session a newer id, which the client has by now; what this one
+    /// reads is empty, and what it changes is answered with 409.
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        self.visit.is_superseded()
     }
 
     /// The user who is logged in, if any.

@@ -150,7 +150,7 @@ impl Sessions {
 
     /// Writes the touches that are due now, instead of waiting for the background task.
     ///
-    /// Of use where time is moved by hand. At most one round trip for each server.
+    /// Of use where time is moved by hand. One round trip for each 128 on a server.
     ///
     /// # Errors
     ///
@@ -160,7 +160,7 @@ impl Sessions {
     ///
     /// Touches under way may be lost, which shortens those sessions' lives by the time since they
     /// were last touched.
-    pub async fn flush_touches(&self) -> Result<()> {
+    pub async fn write_touches(&self) -> Result<()> {
         let due = self.0.toucher.take_due();
         self.0.touch(due).await
     }
@@ -177,7 +177,7 @@ impl Sessions {
     ///
     /// # Cancel safety
     ///
-    /// As of [`flush_touches`](Self::flush_touches).
+    /// As of [`write_touches`](Self::write_touches).
     pub async fn shutdown(&self) -> Result<()> {
         let all = self.0.toucher.take_all();
         self.0.touch(all).await

@@ -5,7 +5,8 @@ use time::Duration;
 
 /// What a request with an id sees while the store can't be reached.
 ///
-/// Requests without an id never ask the store, and are served either way.
+/// Requests without an id that set nothing and log nobody in don't ask the store, and are served
+/// either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnUnavailable {

@@ -62,6 +62,7 @@ impl Toucher {
 
     pub(super) fn put_back(&self, touches: &[Touch]) {
         self.queue().put_back(touches, self.clock.now());
+        self.some.notify_one();
     }
 
     /// How long until something is due; `None` when nothing waits.

@@ -2,7 +2,21 @@
 
 use super::{Presented, Tell, only, revision_text};
 use cloakroom_core::{Error, ErrorKind, Result, SessionId};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// Headers that caches, proxies or this layer itself read otherwise.
+const RESERVED: [HeaderName; 10] = [
+    header::COOKIE,
+    header::SET_COOKIE,
+    header::VARY,
+    header::CACHE_CONTROL,
+    header::AUTHORIZATION,
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::CONNECTION,
+    header::TRANSFER_ENCODING,
+];
 
 /// Carries the id in a header of the application's own, for clients without cookies.
 ///
@@ -15,6 +29,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 ///
 /// assert!(Header::new("x-session").is_ok());
 /// assert!(Header::new("no good").is_err());
+/// assert!(Header::new("cookie").is_err());
 /// ```
 #[derive(Debug, Clone)]
 pub struct Header {
@@ -27,8 +42,18 @@ impl Header {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if no header can have this name.
+    /// [`ErrorKind::Config`] if no header can have this name, or if it means something else in
+    /// HTTP.
     pub fn new(name: &str) -> Result<Self> {
+        if RESERVED
+            .iter()
+            .any(|taken| name.eq_ignore_ascii_case(taken.as_str()))
+        {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "this header means something else in HTTP; choose a name of your own",
+            ));
+        }
         let parse = |name: String| {
             HeaderName::try_from(name).map_err(|e| {
                 Error::new(ErrorKind::Config, "no header can have this name").with_source(e)
@@ -63,7 +88,10 @@ impl Header {
                 set(headers, &self.name, &id.expose_secret());
                 set(headers, &self.revision_name, &revision_text(id, *revision));
             }
-            Tell::Remove => set(headers, &self.name, ""),
+            Tell::Remove => {
+                set(headers, &self.name, "");
+                headers.remove(&self.revision_name);
+            }
         }
         true
     }

@@ -8,7 +8,7 @@ pub use self::{
     header::Header,
 };
 use cloakroom_core::{Buckets, SessionId};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, header::Entry};
 use time::Duration;
 
 /// How an id travels: by [`Cookie`], the default, or by [`Header`] for clients without cookies.
@@ -63,7 +63,11 @@ pub(crate) enum Tell {
 }
 
 impl Transport {
-    pub(crate) fn read(&self, headers: &HeaderMap, buckets: &Buckets) -> Presented {
+    /// Reads what was presented, and marks it as sensitive, so that no log shows it.
+    pub(crate) fn read(&self, headers: &mut HeaderMap, buckets: &Buckets) -> Presented {
+        if let Entry::Occupied(mut presented) = headers.entry(self.presented_in()) {
+            presented.iter_mut().for_each(|v| v.set_sensitive(true));
+        }
         let read = |text: &str| SessionId::parse(text, buckets);
         match self {
             Self::Cookie(cookie) => cookie.read(headers, read),
@@ -73,16 +77,25 @@ impl Transport {
 
     /// Writes what the client is told, and keeps caches from sharing it.
     pub(crate) fn write(&self, headers: &mut HeaderMap, tell: &Tell, consulted: bool) {
-        let (name, written) = match self {
-            Self::Cookie(cookie) => (http::header::COOKIE, cookie.write(headers, tell)),
-            Self::Header(header) => (header.name().clone(), header.write(headers, tell)),
+        let written = match self {
+            Self::Cookie(cookie) => cookie.write(headers, tell),
+            Self::Header(header) => header.write(headers, tell),
         };
+        let name = self.presented_in();
         if written {
             let no_store = http::HeaderValue::from_static("no-store");
             headers.insert(http::header::CACHE_CONTROL, no_store);
         }
         if (consulted || written) && !varies_by(headers, name.as_str()) {
             headers.append(http::header::VARY, name.into());
+        }
+    }
+
+    /// The header that requests present their id in.
+    fn presented_in(&self) -> HeaderName {
+        match self {
+            Self::Cookie(_) => http::header::COOKIE,
+            Self::Header(header) => header.name().clone(),
         }
     }
 

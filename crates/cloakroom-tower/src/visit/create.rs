@@ -1,6 +1,6 @@
 //! Making a session under a new id.
 
-use super::{Live, Visit, too_large};
+use super::{Live, Visit};
 use crate::{Error, Result, stats};
 use cloakroom_core::{
     Attributes, Bucket, Created, ErrorKind, Handle, Lifetime, Login, NewLogin, NewSession, Record,
@@ -24,12 +24,10 @@ pub(super) struct Draft {
 }
 
 impl Visit {
-    /// One round trip.
-    pub(super) async fn create(&self, draft: Draft) -> Result<Live> {
+    /// One round trip. Shows what the replaced session of the same user held if it was written
+    /// since it was read.
+    pub(super) async fn create(&self, draft: Draft) -> Result<(Live, Option<Arc<Record>>)> {
         let inner = &self.sessions.0;
-        if draft.attributes.size() > inner.policy.max_size {
-            return Err(too_large());
-        }
         for _ in 0..DRAWS {
             let id = inner.new_id(draft.bucket)?;
             let new = NewSession {
@@ -41,12 +39,12 @@ impl Visit {
                 attributes: draft.attributes.clone(),
             };
             match inner.noting(inner.store.create(&new).await)? {
-                Created::Done { at, evicted } => {
+                Created::Done { at, evicted, late } => {
                     stats::count(&inner.counters.created);
                     stats::add(&inner.counters.evicted, evicted);
                     let login = new.login.is_some();
                     tracing::debug!(digest = ?new.at.digest, login, evicted, "session created");
-                    return Ok(live(id, new, at));
+                    return Ok((live(id, new, at), late));
                 }
                 Created::Collision => {}
                 Created::LimitReached => {

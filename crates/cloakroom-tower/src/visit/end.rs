@@ -18,13 +18,9 @@ impl Visit {
             let mut state = self.state();
             state.consulted = true;
             match &state.found {
-                Found::Unread(id) | Found::Live(Live { id, .. }) => id.clone(),
-                Found::Nothing => {
+                Found::Unread(id) | Found::Absent(id) | Found::Live(Live { id, .. }) => id.clone(),
+                Found::Nothing | Found::Ended => {
                     state.change = Change::default();
-                    return Ok(());
-                }
-                Found::Ended => {
-                    state.logged_out();
                     return Ok(());
                 }
                 Found::Superseded => return Err(Error::superseded()),
@@ -48,6 +44,8 @@ impl Visit {
                 state.logged_out();
             }
             Ended::Absent => state.logged_out(),
+            // The client was told so by the request that did it.
+            Ended::Already => state.gone(),
             // The session lives on under the newer id: whoever asked must not believe it ended.
             Ended::Superseded => {
                 state.superseded();
@@ -63,17 +61,8 @@ impl Visit {
         let _turn = self.turn.lock().await;
         self.state().can_issue()?;
         self.load_in_turn().await?;
-        let live = match &self.state().found {
-            Found::Live(live) => live.clone(),
-            Found::Nothing => return Ok(()),
-            Found::Ended => return Err(Error::gone()),
-            Found::Superseded => return Err(Error::superseded()),
-            Found::Unread(_) | Found::Unreachable => {
-                return Err(Error::new(
-                    ErrorKind::Unavailable,
-                    "the store can't be reached, so the id can't be rotated",
-                ));
-            }
+        let Some(live) = self.state().live()?.cloned() else {
+            return Ok(());
         };
         let at = self.address(&live.id)?;
         for _ in 0..DRAWS {
@@ -120,14 +109,14 @@ impl Visit {
     /// Ends the user's other sessions. One round trip.
     pub(crate) async fn revoke_others(&self) -> Result<u64> {
         self.load().await?;
-        let record = self.record().ok_or_else(Error::gone)?;
-        let Some(login) = &record.login else {
+        let live = self.state().live()?.cloned().ok_or_else(Error::gone)?;
+        let Some(login) = &live.record.login else {
             return Err(Error::new(
                 ErrorKind::Invalid,
                 "nobody is logged in on this session, so it has no others",
             ));
         };
-        let others = Which::Others(record.handle);
+        let others = Which::Others(live.record.handle);
         self.sessions.revoke_which(&login.user, others).await
     }
 }

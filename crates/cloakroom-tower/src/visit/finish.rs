@@ -37,7 +37,7 @@ impl Visit {
                 self.discard();
                 Ok(())
             }
-            Plan::Create | Plan::Commit => self.commit_in_turn().await,
+            Plan::Create | Plan::Commit | Plan::Refuse => self.commit_in_turn().await,
         };
         let failure = result
             .err()
@@ -53,7 +53,7 @@ impl Visit {
                 self.discard();
                 Some(self.farewell(None))
             }
-            Plan::Create | Plan::Commit => None,
+            Plan::Create | Plan::Commit | Plan::Refuse => None,
         }
     }
 
@@ -68,6 +68,7 @@ impl Visit {
     fn farewell(&self, failure: Option<Error>) -> Farewell {
         let mut state = self.state();
         state.answered = true;
+        state.fresh = false;
         Farewell {
             tell: std::mem::take(&mut state.tell),
             consulted: state.consulted,
@@ -77,9 +78,10 @@ impl Visit {
 
     /// Writes the pending changes, making a session if there is none.
     ///
-    /// A session that has ended is no error here: the response goes out, and says so.
+    /// A session that has ended is no error here: what was written to it ended with it.
     pub(crate) async fn commit(&self) -> Result<()> {
         let _turn = self.turn.lock().await;
+        self.state().fresh = false;
         self.commit_in_turn().await
     }
 
@@ -97,6 +99,10 @@ impl Visit {
         match (plan, id) {
             (Plan::Create, _) => self.create_anonymous(&change).await,
             (Plan::Commit, Some(id)) => self.commit_to(&id, &change).await,
+            (Plan::Refuse, _) => {
+                self.discard();
+                Err(Error::superseded())
+            }
             _ => {
                 self.discard();
                 Ok(())
@@ -109,7 +115,10 @@ impl Visit {
         let inner = &self.sessions.0;
         let mut attributes = Attributes::default();
         attributes.apply(change);
-        let live = self
+        if attributes.size() > inner.policy.max_size {
+            return Err(too_large());
+        }
+        let created = self
             .create(Draft {
                 bucket: None,
                 handle: Handle::generate(&*inner.entropy)?,
@@ -118,11 +127,12 @@ impl Visit {
                 login: None,
                 attributes,
             })
-            .await?;
+            .await;
+        // Sent, so never sent again, though its outcome be unknown.
+        self.state().settle(change);
+        let (live, _) = created?;
         inner.toucher.written(self.address(&live.id)?);
-        let mut state = self.state();
-        state.settle(change);
-        state.issue(live);
+        self.state().issue(live);
         Ok(())
     }
 
@@ -130,9 +140,14 @@ impl Visit {
         let inner = &self.sessions.0;
         let at = self.address(id)?;
         let max = inner.policy.max_size;
-        let committed = inner.noting(inner.store.commit(at, change, max).await)?;
-        tracing::debug!(digest = ?at.digest, ?committed, "session committed");
+        let committed = inner.noting(inner.store.commit(at, change, max).await);
         let mut state = self.state();
+        if !matches!(committed, Ok(Committed::TooLarge { .. })) {
+            // Sent, so never sent again, though its outcome be unknown.
+            state.settle(change);
+        }
+        let committed = committed?;
+        tracing::debug!(digest = ?at.digest, ?committed, "session committed");
         match committed {
             Committed::Done { revision } => {
                 stats::count(&inner.counters.commits);
@@ -140,7 +155,6 @@ impl Visit {
                 if let Found::Live(live) = &mut state.found {
                     Arc::make_mut(&mut live.record).attributes.apply(change);
                 }
-                state.settle(change);
                 state.written(id, revision);
             }
             Committed::Gone => {
@@ -152,6 +166,7 @@ impl Visit {
                 stats::count(&inner.counters.gone_writes);
                 inner.toucher.forget(at);
                 state.superseded();
+                return Err(Error::superseded());
             }
             Committed::TooLarge { .. } => return Err(too_large()),
             // Nothing was expected, so nothing can conflict.

@@ -43,11 +43,13 @@ impl Visit {
             }
         };
         let found = match self.look_up(&id).await? {
-            Found::Nothing => Found::Ended,
+            Found::Absent(_) => Found::Ended,
             found => found,
         };
         let alive = matches!(found, Found::Live(_));
-        self.state().found = found;
+        let mut state = self.state();
+        state.found = found;
+        state.fresh = true;
         Ok(alive)
     }
 
@@ -66,7 +68,8 @@ impl Visit {
                 })
             }
             Ok(Loaded::Superseded) => Found::Superseded,
-            Ok(Loaded::Absent) => Found::Nothing,
+            Ok(Loaded::Ended) => Found::Ended,
+            Ok(Loaded::Absent) => Found::Absent(id.clone()),
             Err(error) if self.goes_on_without(error.kind()) => Found::Unreachable,
             Err(error) => return Err(error),
         };
@@ -84,8 +87,9 @@ impl Visit {
 impl Found {
     fn name(&self) -> &'static str {
         match self {
-            Self::Nothing => "absent",
+            Self::Nothing => "nothing",
             Self::Unread(_) => "unread",
+            Self::Absent(_) => "absent",
             Self::Live(_) => "live",
             Self::Ended => "ended",
             Self::Superseded => "superseded",

@@ -1,37 +1,40 @@
 //! Logging in: a new id in the user's bucket, then the old one retired.
 
-use super::{
-    Found, Live, Visit,
-    create::{Draft, collision},
-};
+use super::{Found, Live, Visit, create::Draft, too_large};
 use crate::{Error, Result, stats};
 use cloakroom_core::{
-    Address, Attributes, Change, Committed, ErrorKind, Handle, Loaded, NewLogin, Record, Retired,
-    Rotated, User,
+    Address, Attributes, Change, Committed, ErrorKind, Handle, NewLogin, Record, Replaced, Retired,
+    User,
 };
 use std::sync::Arc;
 
-/// How often an old session that keeps being written is carried over before it is set aside.
-const CARRIES: usize = 8;
-
 /// What a login asks for.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct LogInRequest {
     pub(crate) user: String,
     pub(crate) device: Option<String>,
     pub(crate) remember: bool,
 }
 
-/// The session that a login replaces.
+/// The id that a login replaces.
 struct Old {
-    live: Live,
     at: Address,
-    /// Its attributes go with the user: it was anonymous, or the user's own.
-    carried: bool,
+    /// Its session, or `None` if it led nowhere.
+    live: Option<Live>,
+    whose: Whose,
+}
+
+/// Who is logged in on the session that a login replaces.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Nobodys,
+    Own,
+    Others,
 }
 
 impl Visit {
-    /// Two round trips beside the load, or one without an old session.
+    /// Two round trips beside the load: the new session, and the old id's retirement. One where
+    /// no id was presented, or where the user's own session is replaced.
     #[tracing::instrument(name = "session.log_in", level = "debug", skip_all)]
     pub(crate) async fn log_in(&self, request: LogInRequest) -> Result<()> {
         let _turn = self.turn.lock().await;
@@ -40,21 +43,35 @@ impl Visit {
         let user = self.sessions.0.store.user(&request.user)?;
         let old = self.old_session(&user)?;
         let change = self.state().change.clone();
-        let login = self.create_login(&user, request, old.as_ref(), &change);
-        let mut live = login.await?;
-        if let Some(old) = old {
-            self.replace_or_undo(old, &mut live).await?;
+        let draft = self.draft_login(&user, request, old.as_ref(), &change)?;
+        let (mut live, mut late) = self.create(draft).await?;
+        if let Some(old) = &old {
+            self.sessions.0.toucher.forget(old.at);
+            if old.live.is_some() {
+                stats::count(&self.sessions.0.counters.rotated);
+            }
+            if old.whose != Whose::Own {
+                late = self.retire_or_undo(old, &live).await?;
+            }
         }
+        let late = late.and_then(|late| Some(old?.written_late(&late, &change)));
+        let lost = match late {
+            Some(late) => self.carry(&mut live, late).await,
+            None => Change::default(),
+        };
         self.sessions.0.toucher.written(self.address(&live.id)?);
         let mut state = self.state();
         state.settle(&change);
+        state.change.or(lost);
         state.issue(live);
         Ok(())
     }
 
     fn old_session(&self, user: &User) -> Result<Option<Old>> {
-        let live = match &self.state().found {
-            Found::Live(live) => live.clone(),
+        let (id, live) = match &self.state().found {
+            Found::Live(live) => (live.id.clone(), Some(live.clone())),
+            Found::Absent(id) => (id.clone(), None),
+            // An id that has its mark already needs no other.
             Found::Nothing | Found::Ended | Found::Superseded => return Ok(None),
             Found::Unread(_) | Found::Unreachable => {
                 return Err(Error::new(
@@ -63,128 +80,137 @@ impl Visit {
                 ));
             }
         };
-        let at = self.address(&live.id)?;
-        let login = live.record.login.as_ref();
-        let carried = login.is_none_or(|login| login.user == user.id);
-        Ok(Some(Old { live, at, carried }))
+        let at = self.address(&id)?;
+        let login = live.as_ref().and_then(|live| live.record.login.as_ref());
+        let whose = match login {
+            None => Whose::Nobodys,
+            Some(login) if login.user == user.id => Whose::Own,
+            Some(_) => Whose::Others,
+        };
+        Ok(Some(Old { at, live, whose }))
     }
 
-    async fn create_login(
+    fn draft_login(
         &self,
         user: &User,
         request: LogInRequest,
         old: Option<&Old>,
         change: &Change,
-    ) -> Result<Live> {
+    ) -> Result<Draft> {
         let inner = &self.sessions.0;
-        let mut attributes = match old {
-            Some(old) if old.carried => old.live.record.attributes.clone(),
-            _ => Attributes::default(),
-        };
+        let record = old.and_then(Old::record);
+        let mut attributes = old.and_then(Old::carried).cloned().unwrap_or_default();
+        // What the cap let through once is let through again.
+        let cap = inner.policy.max_size.max(attributes.size());
         attributes.apply(change);
+        if attributes.size() > cap {
+            return Err(too_large());
+        }
         let lifetime = if request.remember {
             inner.policy.remembered
         } else {
             inner.policy.lifetime
         };
+        let revision = record.map_or(0, |record| record.revision);
         let login = NewLogin {
             user: user.clone(),
-            device: request.device.filter(|d| !d.is_empty()).map(Arc::from),
+            device: request.device.map(Arc::from),
             limit: inner.policy.limit(),
-            replaces: old.map(|old| old.at.digest),
+            replaces: old.map(|old| Replaced {
+                digest: old.at.digest,
+                revision,
+            }),
         };
-        let handle = match old {
+        let own = old.is_some_and(|old| old.whose == Whose::Own);
+        let handle = match record {
             // The same device under a new id keeps its name in the list.
-            Some(old) if old.carried && old.live.record.login.is_some() => old.live.record.handle,
+            Some(record) if own => record.handle,
             _ => Handle::generate(&*inner.entropy)?,
         };
-        self.create(Draft {
+        Ok(Draft {
             bucket: Some(user.bucket),
             handle,
             lifetime,
-            revision: old.map_or(1, |old| old.live.record.revision + 1),
+            revision: revision + 1,
             login: Some(login),
             attributes,
         })
-        .await
     }
 
-    /// Retires the old session, if the store can. One that was anonymous may stay until it
-    /// expires, for nobody is logged in on it; a login that could not be replaced undoes the new
-    /// one, so that no id is left that its user believes ended.
-    async fn replace_or_undo(&self, old: Old, live: &mut Live) -> Result<()> {
-        let anonymous = old.live.record.login.is_none();
-        match self.replace(old, live).await {
-            Err(error) if anonymous => {
-                tracing::debug!(%error, "an anonymous session stays behind a login");
-                Ok(())
+    /// Retires the old id, if the store can, and shows what its session held if it was written
+    /// meanwhile. One where nobody is logged in may stay until it expires; a login that could not
+    /// be replaced undoes the new one, so that no id is left that its user believes ended.
+    async fn retire_or_undo(&self, old: &Old, live: &Live) -> Result<Option<Arc<Record>>> {
+        let inner = &self.sessions.0;
+        let revision = old.record().map_or(0, |record| record.revision);
+        match inner.noting(inner.store.retire(old.at, revision).await) {
+            Ok(Retired::Late(record)) => Ok(Some(record)),
+            Ok(Retired::Done | Retired::Already) => Ok(None),
+            Err(error) if old.whose == Whose::Nobodys => {
+                tracing::debug!(%error, "an id that nobody is logged in on stays behind a login");
+                Ok(None)
             }
             Err(error) => {
                 // Best effort: what it leaves behind has an id that nobody knows.
-                let _ = self.sessions.0.store.end(self.address(&live.id)?).await;
+                let _ = inner.store.end(self.address(&live.id)?).await;
                 Err(error)
             }
-            done => done,
         }
     }
 
-    /// Retires the old id. What others wrote to the old session meanwhile is carried over, so
-    /// that no acknowledged write is lost.
-    async fn replace(&self, mut old: Old, live: &mut Live) -> Result<()> {
+    /// Writes to the new session what was written to the old one late. What could not be written
+    /// is returned, to go with the response's commit.
+    async fn carry(&self, live: &mut Live, late: Change) -> Change {
+        if late.is_empty() {
+            return late;
+        }
         let inner = &self.sessions.0;
-        inner.toucher.forget(old.at);
-        stats::count(&inner.counters.rotated);
-        for _ in 0..CARRIES {
-            let revision = old.live.record.revision;
-            match inner.noting(inner.store.retire(old.at, Some(revision)).await)? {
-                Retired::Done | Retired::Already => return Ok(()),
-                Retired::Changed(record) => {
-                    if old.carried {
-                        let late = record.attributes.changes_since(&old.live.record.attributes);
-                        self.carry(live, &late).await?;
-                    }
-                    old.live.record = record;
-                }
+        let Ok(at) = self.address(&live.id) else {
+            return late;
+        };
+        // Acknowledged before, so the cap has let it through.
+        match inner.noting(inner.store.commit(at, &late, usize::MAX).await) {
+            Ok(Committed::Done { revision }) => {
+                let record = Arc::make_mut(&mut live.record);
+                record.attributes.apply(&late);
+                record.revision = revision;
+                Change::default()
             }
+            // Revoked already.
+            Ok(_) => Change::default(),
+            Err(_) => late,
         }
-        // Somebody writes without pause; the login must not wait for them to stop.
-        if let Some(record) = self.set_aside(old.at).await?
-            && old.carried
-        {
-            let late = record.attributes.changes_since(&old.live.record.attributes);
-            self.carry(live, &late).await?;
-        }
-        Ok(())
+    }
+}
+
+impl Old {
+    fn record(&self) -> Option<&Record> {
+        self.live.as_ref().map(|live| &*live.record)
     }
 
-    /// Retires the old id at once and shows how its session stood: under another id, which nobody
-    /// holds, it stands still. `None` if it was superseded or had ended before.
-    async fn set_aside(&self, old: Address) -> Result<Option<Arc<Record>>> {
-        let inner = &self.sessions.0;
-        let aside = self.address(&inner.new_id(Some(old.bucket))?)?;
-        match inner.noting(inner.store.rotate(old, aside.digest).await)? {
-            Rotated::Done { .. } => {}
-            Rotated::Superseded | Rotated::Gone => return Ok(None),
-            Rotated::Collision => return Err(collision()),
-        }
-        let loaded = inner.noting(inner.store.load(aside).await)?;
-        inner.noting(inner.store.end(aside).await)?;
-        Ok(match loaded {
-            Loaded::Found { record, .. } => Some(record),
-            Loaded::Superseded | Loaded::Absent => None,
-        })
+    /// The attributes that go with the user: those of an anonymous session, and the user's own.
+    fn carried(&self) -> Option<&Attributes> {
+        let record = self.record()?;
+        (self.whose != Whose::Others).then_some(&record.attributes)
     }
 
-    async fn carry(&self, live: &mut Live, late: &Change) -> Result<()> {
-        let inner = &self.sessions.0;
-        let at = self.address(&live.id)?;
-        let max = inner.policy.max_size;
-        let committed = inner.noting(inner.store.commit(at, late, max).await)?;
-        if let Committed::Done { revision } = committed {
-            let record = Arc::make_mut(&mut live.record);
-            record.attributes.apply(late);
-            record.revision = revision;
+    /// What others wrote since the session was read, but for what this request writes itself.
+    fn written_late(&self, late: &Record, own: &Change) -> Change {
+        let Some(known) = self.carried() else {
+            return Change::default();
+        };
+        let mut change = late.attributes.changes_since(known);
+        for (name, _) in own.writes() {
+            change.forget(name);
         }
-        Ok(())
+        change
+    }
+}
+
+impl std::fmt::Debug for LogInRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogInRequest")
+            .field("remember", &self.remember)
+            .finish_non_exhaustive()
     }
 }

@@ -28,7 +28,7 @@ pub(crate) struct Visit {
     pub(crate) sessions: Sessions,
     state: Mutex<State>,
     /// Held while the store is asked, so that one request's operations happen one by one.
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What is known of the session. Held only between awaits.
@@ -38,6 +38,8 @@ struct State {
     tell: Tell,
     /// The response depends on the session.
     consulted: bool,
+    /// The record is as it was read for what is under way, so what it holds needs no write.
+    fresh: bool,
     /// The response has gone: the client can't be told anything any more.
     answered: bool,
 }
@@ -45,14 +47,16 @@ struct State {
 /// Where the request's id leads.
 #[derive(Clone)]
 enum Found {
-    /// Nowhere: none was presented, it is unknown, or this request ended it.
+    /// Nowhere: none was presented, or this request ended its session.
     Nothing,
     /// Not looked up.
     Unread(SessionId),
+    /// Nowhere, as the store says: it never was, or was revoked or has expired.
+    Absent(SessionId),
     /// To this session.
     Live(Live),
-    /// To a session that this request knew, and that others ended since: what is still written to
-    /// it must not come back as a new one.
+    /// To a session that its client ended, or that this request knew and others ended since: what
+    /// is still written to it must not come back as a new one.
     Ended,
     /// It was replaced by a newer one.
     Superseded,
@@ -81,9 +85,10 @@ impl Visit {
                 change: Change::default(),
                 tell: Tell::Nothing,
                 consulted: false,
+                fresh: true,
                 answered: false,
             }),
-            turn: tokio::sync::Mutex::new(()),
+            turn: Arc::default(),
         })
     }
 
@@ -119,6 +124,10 @@ impl Visit {
         }
     }
 
+    pub(crate) fn is_superseded(&self) -> bool {
+        matches!(self.state().found, Found::Superseded)
+    }
+
     /// The attribute, with this request's own pending change of it.
     pub(crate) fn get<T: DeserializeOwned>(&self, key: &Key<T>) -> Result<Option<T>> {
         let mut state = self.state();
@@ -127,7 +136,10 @@ impl Visit {
         value.map(|value| decode(key, value)).transpose()
     }
 
-    pub(crate) fn insert<T: Serialize>(&self, key: &Key<T>, value: &T) -> Result<()> {
+    pub(crate) fn insert<T, Q>(&self, key: &Key<T>, value: &Q) -> Result<()>
+    where
+        Q: Serialize + ?Sized,
+    {
         let value = Attributes::encode(key.name(), value)?;
         let max = self.sessions.0.policy.max_size;
         let mut state = self.state();
@@ -135,7 +147,7 @@ impl Visit {
         if state.size_with(key.name(), value.len()) > max {
             return Err(too_large());
         }
-        if state.stored(key.name()) == Some(&value) {
+        if state.fresh && state.stored(key.name()) == Some(&value) {
             // Written already: nothing to do, and what was pending is taken back.
             state.change.forget(key.name());
         } else {
@@ -147,9 +159,12 @@ impl Visit {
     pub(crate) fn remove(&self, name: &str) {
         let mut state = self.state();
         state.consulted = true;
-        let absent =
-            matches!(&state.found, Found::Live(_) | Found::Nothing) && state.stored(name).is_none();
-        if absent {
+        let known = match state.found {
+            Found::Live(_) => state.fresh,
+            Found::Nothing | Found::Absent(_) => true,
+            _ => false,
+        };
+        if known && state.stored(name).is_none() {
             state.change.forget(name);
         } else {
             state.change.write(name, None);
@@ -201,7 +216,7 @@ impl State {
 
     fn standing(&self) -> Standing {
         match self.found {
-            Found::Nothing => Standing::None,
+            Found::Nothing | Found::Absent(_) => Standing::None,
             Found::Unread(_) | Found::Live(_) => Standing::Known,
             Found::Ended => Standing::Ended,
             Found::Superseded => Standing::Superseded,
@@ -216,6 +231,20 @@ impl State {
             Changed::Set
         } else {
             Changed::Removed
+        }
+    }
+
+    /// The session, or `None` while there is none in the store.
+    fn live(&self) -> Result<Option<&Live>> {
+        match &self.found {
+            Found::Live(live) => Ok(Some(live)),
+            Found::Nothing | Found::Absent(_) => Ok(None),
+            Found::Ended => Err(Error::gone()),
+            Found::Superseded => Err(Error::superseded()),
+            Found::Unread(_) | Found::Unreachable => Err(Error::new(
+                ErrorKind::Unavailable,
+                "the store could not be asked for the session",
+            )),
         }
     }
 
@@ -247,15 +276,17 @@ impl State {
 
     /// Notes that this request ended the session: what is set from now on is for a new one.
     fn logged_out(&mut self) {
-        self.gone();
         self.found = Found::Nothing;
+        self.change = Change::default();
+        self.tell = Tell::Remove;
     }
 
-    /// Notes that a write found the session ended.
+    /// Notes that the session was ended by others. The client is told nothing: it may have a newer
+    /// id by now, which a removal would hit.
     fn gone(&mut self) {
         self.found = Found::Ended;
         self.change = Change::default();
-        self.tell = Tell::Remove;
+        self.tell = Tell::Nothing;
     }
 
     /// Notes that the id was replaced by a newer one, which the client must keep.

@@ -1,7 +1,7 @@
 //! Atomic read-modify-write of one attribute.
 
 use super::{Found, Visit, decode, too_large};
-use crate::{Error, Result, stats};
+use crate::{Error, Result, detach, stats};
 use bytes::Bytes;
 use cloakroom_core::{Attributes, Change, Committed, ErrorKind, Key, SessionId};
 use serde::{Serialize, de::DeserializeOwned};
@@ -18,18 +18,20 @@ struct Start {
     id: SessionId,
     /// What the store is believed to hold, which the write is conditional on.
     stored: Option<Bytes>,
-    /// What the value is computed from: the same, or this request's own pending change.
+    /// This request's own pending change of it, if any.
+    pending: Change,
+    /// What the value is computed from: the pending change, or what is stored.
     value: Option<Bytes>,
 }
 
 impl Visit {
     #[tracing::instrument(name = "session.update", level = "debug", skip_all, fields(attribute = key.name()))]
-    pub(crate) async fn update<T, F>(&self, key: &Key<T>, mut change: F) -> Result<T>
+    pub(crate) async fn update<T, F>(self: &Arc<Self>, key: &Key<T>, mut change: F) -> Result<T>
     where
         T: Serialize + DeserializeOwned + Default,
         F: FnMut(&mut T),
     {
-        let _turn = self.turn.lock().await;
+        let mut turn = Arc::clone(&self.turn).lock_owned().await;
         self.load_in_turn().await?;
         // Looked at between attempts only: one under way has its own limit, and its end is known.
         let begun = Instant::now();
@@ -50,13 +52,16 @@ impl Visit {
                 return Ok(value);
             };
             let encoded = Attributes::encode(key.name(), &value)?;
-            if start.stored.as_ref() == Some(&encoded) {
-                self.state().change.forget(key.name());
+            if self.is_so(key.name(), &start, &encoded) {
                 return Ok(value);
             }
-            if self.swap(key.name(), &start, encoded).await? {
+            let (visit, name) = (Arc::clone(self), key.name().to_owned());
+            let swap = async move { (visit.swap(&name, &start, encoded).await, turn) };
+            let (swapped, returned) = detach(swap).await;
+            if swapped? {
                 return Ok(value);
             }
+            turn = returned;
         }
         Err(Error::new(
             ErrorKind::Conflict,
@@ -67,20 +72,26 @@ impl Visit {
     /// What an update starts from, or `None` while there is no session in the store.
     fn start(&self, name: &str) -> Result<Option<Start>> {
         let state = self.state();
-        match &state.found {
-            Found::Nothing => Ok(None),
-            Found::Ended => Err(Error::gone()),
-            Found::Superseded => Err(Error::superseded()),
-            Found::Unread(_) | Found::Unreachable => Err(Error::new(
-                ErrorKind::Unavailable,
-                "the store can't be reached, so nothing can be updated",
-            )),
-            Found::Live(live) => Ok(Some(Start {
-                id: live.id.clone(),
-                stored: state.stored(name).cloned(),
-                value: state.raw(name).cloned(),
-            })),
+        let mut pending = Change::default();
+        if let Some(value) = state.change.pending(name) {
+            pending.write(name, value.cloned());
         }
+        Ok(state.live()?.map(|live| Start {
+            id: live.id.clone(),
+            stored: state.stored(name).cloned(),
+            pending,
+            value: state.raw(name).cloned(),
+        }))
+    }
+
+    /// Whether the store holds the value already, and then there is nothing to write.
+    fn is_so(&self, name: &str, start: &Start, value: &Bytes) -> bool {
+        let mut state = self.state();
+        let so = state.fresh && start.stored.as_ref() == Some(value);
+        if so {
+            state.change.forget(name);
+        }
+        so
     }
 
     /// Writes the value if the store still holds what was believed; `false` if it doesn't, and
@@ -92,13 +103,20 @@ impl Visit {
         change.expect(name, start.stored.clone());
         change.write(name, Some(value.clone()));
         let max = inner.policy.max_size;
-        match inner.noting(inner.store.commit(at, &change, max).await)? {
+        let committed = inner.noting(inner.store.commit(at, &change, max).await);
+        if !matches!(
+            committed,
+            Ok(Committed::Conflict { .. } | Committed::TooLarge { .. })
+        ) {
+            // It is in the value that was sent, whose outcome may be unknown: never sent again.
+            self.state().settle(&start.pending);
+        }
+        match committed? {
             Committed::Done { revision } => {
                 stats::count(&inner.counters.commits);
                 inner.toucher.written(at);
                 let mut state = self.state();
                 state.know(name, Some(value));
-                state.change.forget(name);
                 state.written(&start.id, revision);
                 Ok(true)
             }
