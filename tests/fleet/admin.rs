@@ -6,7 +6,7 @@ use cloakroom_testkit::eventually;
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::support::{Browser, Fleet, LIMIT, check_members, fetch};
+use crate::fleet::support::{Browser, Fleet, LIMIT, check_members, fetch};
 
 async fn act(fleet: &Fleet, index: usize, action: &str) -> Value {
     let path = format!("/admin/instances/{index}/{action}");

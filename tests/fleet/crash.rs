@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Browser, NodeSpec, Nodes};
+use crate::fleet::support::{Browser, NodeSpec, Nodes};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_before_a_kill_is_there_on_another_node() {
@@ -41,5 +41,5 @@ async fn a_login_and_a_logout_before_a_kill_hold() {
     fleet.all_say(&stays, "stays").await;
     let thief = Browser::without_jar(fleet.url(0));
     let me = thief.with_id(reqwest::Method::GET, "/me", &id);
-    crate::support::fetch(me).await.is(401);
+    crate::fleet::support::fetch(me).await.is(401);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cloakroom_testkit::Process;
 use serde_json::Value;
 
-use crate::support::{Browser, Fleet, LIMIT, PROGRAM};
+use crate::fleet::support::{Browser, Fleet, LIMIT, PROGRAM};
 
 /// How often each name comes up in one member of the answers.
 fn tally(answers: &[Value], member: &str) -> BTreeMap<String, usize> {

@@ -1,6 +1,6 @@
 //! Separate processes over one Redis.
 
-use crate::support::{Browser, Events, Nodes};
+use crate::fleet::support::{Browser, Events, Nodes};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_login_on_one_is_a_login_on_all_until_any_ends_it() {
@@ -21,7 +21,7 @@ async fn a_login_on_one_is_a_login_on_all_until_any_ends_it() {
         // The cookie is gone from the jar: a copy of it must not work either.
         let thief = Browser::without_jar(&node.url);
         let me = thief.with_id(reqwest::Method::GET, "/me", &id);
-        let status = crate::support::fetch(me).await.status;
+        let status = crate::fleet::support::fetch(me).await.status;
         println!("{} /me {status}", node.url);
         assert_eq!(status, 401);
     }

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use cloakroom_testkit::{Process, RedisServer};
 
-use crate::support::{Browser, Fleet, LIMIT, NodeSpec, PROGRAM, program};
+use crate::fleet::support::{Browser, Fleet, LIMIT, NodeSpec, PROGRAM, program};
 
 /// Starts the program with its standard output thrown away.
 fn silent(args: &[&str]) -> Process {

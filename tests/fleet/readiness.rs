@@ -5,7 +5,7 @@ use std::time::Duration;
 use cloakroom_testkit::{RedisServer, eventually, free_port};
 use reqwest::Method;
 
-use crate::support::{Browser, LIMIT, NodeSpec, Nodes, fetch, try_fetch};
+use crate::fleet::support::{Browser, LIMIT, NodeSpec, Nodes, fetch, try_fetch};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_answer_of_a_new_node_can_be_relied_on() {

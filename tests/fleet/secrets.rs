@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use cloakroom_testkit::{RedisServer, eventually};
 use reqwest::Method;
 
-use crate::support::{Browser, Events, Fleet, LIMIT, Node, NodeSpec, fetch, program};
+use crate::fleet::support::{Browser, Events, Fleet, LIMIT, Node, NodeSpec, fetch, program};
 
 /// Stands in attributes, and nowhere else.
 const VALUE: &str = "planted-value-of-an-attribute";

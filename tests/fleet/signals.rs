@@ -2,7 +2,7 @@
 
 use cloakroom_testkit::{Process, RedisServer};
 
-use crate::support::{Browser, Events, Fleet, NodeSpec};
+use crate::fleet::support::{Browser, Events, Fleet, NodeSpec};
 
 /// Ends a program by one of the two signals, and checks that it ended well.
 async fn ends_well(program: &Process, by_interrupt: bool) {

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Fleet, fetch};
+use crate::fleet::support::{Browser, Fleet, fetch};
 
 /// How many clients there are.
 const CLIENTS: usize = 200;

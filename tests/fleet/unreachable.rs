@@ -7,7 +7,7 @@ use cloakroom_testkit::free_port;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::support::{LIMIT, program};
+use crate::fleet::support::{LIMIT, program};
 
 /// What the contract promises.
 const PROMISED: Duration = Duration::from_secs(2);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Nodes};
+use crate::fleet::support::{Browser, Nodes};
 
 async fn profile(browser: &Browser, url: &str) -> Value {
     browser.at(url).get("/profile").await.is(200).json()

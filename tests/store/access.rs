@@ -7,7 +7,7 @@ use cloakroom_testkit::conformance::Instance;
 use cloakroom_testkit::conformance::draft::{Draft, login, set};
 use std::sync::Arc;
 
-use crate::support::{PATIENCE, ask};
+use crate::store::support::{PATIENCE, ask};
 
 /// A store to connect to as this user.
 fn login_as(server: &RedisServer, credentials: &str) -> RedisStoreBuilder {

@@ -6,8 +6,8 @@ use cloakroom_testkit::conformance::Instance;
 use cloakroom_testkit::conformance::draft::{Draft, set};
 use cloakroom_testkit::eventually;
 
-use crate::shared;
-use crate::support::{LIMIT, anonymous, ask, connections, instance, login, record_key};
+use crate::store::shared;
+use crate::store::support::{LIMIT, anonymous, ask, connections, instance, login, record_key};
 
 #[tokio::test]
 async fn another_sessions_record_is_an_error_and_shows_nothing() {

@@ -5,8 +5,8 @@ use cloakroom_redis::RedisStore;
 use cloakroom_testkit::{RedisServer, free_port};
 use time::Duration;
 
-use crate::shared;
-use crate::support::{builder, connect};
+use crate::store::shared;
+use crate::store::support::{builder, connect};
 
 /// Fails unless connecting was refused as a matter of configuration; answers the message.
 fn refusal(result: Result<RedisStore, Error>) -> String {

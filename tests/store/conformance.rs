@@ -11,7 +11,7 @@ mod memory {
 }
 
 mod redis {
-    use crate::shared::fixture;
+    use crate::store::shared::fixture;
 
     cloakroom_testkit::session_store_conformance!(fixture);
 }

@@ -8,9 +8,9 @@ use cloakroom_redis::{Driver, Endpoint, Event, Reply, ServerError};
 use cloakroom_testkit::{RedisServer, eventually};
 use tokio::time::timeout;
 
-use crate::listener::{Listener, command};
-use crate::shared;
-use crate::support::{LIMIT, ask, connections};
+use crate::store::listener::{Listener, command};
+use crate::store::shared;
+use crate::store::support::{LIMIT, ask, connections};
 
 fn text(text: &'static str) -> Reply {
     Reply::Bytes(Bytes::from_static(text.as_bytes()))

@@ -8,8 +8,8 @@ use cloakroom_core::{Address, Listed, Loaded, OnLimit, Rotated, SessionStore, Wh
 use cloakroom_testkit::conformance::draft::{Draft, login as login_of, set};
 use cloakroom_testkit::{RedisServer, eventually};
 
-use crate::shared;
-use crate::support::{LIMIT, ask, builder, instance, login, record_key};
+use crate::store::shared;
+use crate::store::support::{LIMIT, ask, builder, instance, login, record_key};
 
 #[tokio::test]
 async fn a_session_that_the_server_evicted_leaves_no_ghost() {

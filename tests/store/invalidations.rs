@@ -6,8 +6,8 @@ use cloakroom_testkit::RedisServer;
 use cloakroom_testkit::conformance::draft::{Also, Draft, set};
 use time::Duration;
 
-use crate::listener::Listener;
-use crate::support::{instance, login};
+use crate::store::listener::Listener;
+use crate::store::support::{instance, login};
 
 /// The bus of one bucket.
 struct Bus {

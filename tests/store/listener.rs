@@ -8,7 +8,7 @@ use cloakroom_testkit::RedisServer;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
-use crate::support::LIMIT;
+use crate::store::support::LIMIT;
 
 /// One connection, and its events in order.
 pub(crate) struct Listener {

@@ -8,7 +8,7 @@ use cloakroom_testkit::{RedisServer, eventually};
 use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use tracing::{Dispatch, Level};
 
-use crate::support::{LIMIT, builder};
+use crate::store::support::{LIMIT, builder};
 
 /// What is logged on this thread, from information upwards.
 #[derive(Debug, Clone, Default)]

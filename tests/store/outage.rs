@@ -9,7 +9,7 @@ use cloakroom_testkit::{RedisServer, eventually};
 use futures_util::future::join_all;
 use time::Duration;
 
-use crate::support::{
+use crate::store::support::{
     LIMIT, PATIENCE, assert_unavailable, builder, connect, is_down, is_up, session,
 };
 

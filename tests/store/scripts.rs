@@ -5,7 +5,7 @@ use cloakroom_testkit::RedisServer;
 use cloakroom_testkit::conformance::draft::set;
 use time::Duration;
 
-use crate::support::{anonymous, instance, last_seen, login, tick};
+use crate::store::support::{anonymous, instance, last_seen, login, tick};
 
 async fn lose_scripts(server: &RedisServer) {
     server.command(&["SCRIPT", "FLUSH", "SYNC"]).await;

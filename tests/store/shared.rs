@@ -9,7 +9,7 @@ use cloakroom_testkit::redis::{FromRedisValue, from_redis_value};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Mutex;
 
-use crate::support::connect;
+use crate::store::support::connect;
 
 /// The server that tests share as long as one of them needs it. The last one ends it: nothing
 /// stays behind when the binary ends.

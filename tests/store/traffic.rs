@@ -5,7 +5,7 @@ use cloakroom_testkit::RedisServer;
 use cloakroom_testkit::conformance::draft::{Draft, set};
 use time::Duration;
 
-use crate::support::{anonymous, connect, instance, login, tick};
+use crate::store::support::{anonymous, connect, instance, login, tick};
 
 /// What clients sent while `act` ran: each command's name, without what scripts did.
 async fn sent(server: &RedisServer, act: impl Future<Output = ()>) -> Vec<String> {

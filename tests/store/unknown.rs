@@ -13,8 +13,10 @@ use cloakroom_testkit::{RedisServer, eventually};
 use futures_util::future::join_all;
 use time::Duration;
 
-use crate::shared;
-use crate::support::{LIMIT, assert_unavailable, builder, connect, connections, is_up, session};
+use crate::store::shared;
+use crate::store::support::{
+    LIMIT, assert_unavailable, builder, connect, connections, is_up, session,
+};
 
 /// Goes as far as it can without waiting.
 async fn poll_once<T>(future: &mut BoxFuture<'_, T>) -> Poll<T> {

@@ -4,7 +4,9 @@ use cloakroom_core::{Created, Loaded, SessionStore};
 use cloakroom_testkit::conformance::draft::{anonymous, login, set};
 use cloakroom_testkit::{RedisServer, eventually, free_port};
 
-use crate::support::{LIMIT, assert_unavailable, builder, connections, is_down, is_up, session};
+use crate::store::support::{
+    LIMIT, assert_unavailable, builder, connections, is_down, is_up, session,
+};
 
 #[tokio::test]
 async fn a_demoted_master_refuses_writes_until_it_is_one_again() {

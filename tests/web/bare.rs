@@ -12,7 +12,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{Empty, Full};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use crate::support::{Browser, Op, SetCookie, World, app, call, on_both};
+use crate::web::support::{Browser, Op, SetCookie, World, app, call, on_both};
 
 on_both!(
     any_body_will_do,

@@ -5,7 +5,7 @@ use axum::routing::get;
 use cloakroom::{Key, Session};
 use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
 
-use crate::support::{Browser, World, on_both};
+use crate::web::support::{Browser, World, on_both};
 
 on_both!(
     what_varies_already_is_not_said_twice,

@@ -4,7 +4,7 @@ use axum::body::Body;
 use cloakroom::Header;
 use http::{Method, Request};
 
-use crate::support::{Answer, Browser, Instance, Op, World, call, on_both};
+use crate::web::support::{Answer, Browser, Instance, Op, World, call, on_both};
 
 on_both!(
     a_session_lives_by_its_header,

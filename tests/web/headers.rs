@@ -3,7 +3,7 @@
 use cloakroom::{Cookie, SameSite};
 use time::Duration;
 
-use crate::support::{Browser, SetCookie, World, on_both};
+use crate::web::support::{Browser, SetCookie, World, on_both};
 
 on_both!(
     the_default_cookie_is_as_safe_as_can_be,

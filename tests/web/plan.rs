@@ -7,7 +7,7 @@ use axum::routing::post;
 use cloakroom::{Key, OnUnavailable, Session};
 use http::{Method, StatusCode};
 
-use crate::support::{Browser, Instance, Op, World, call, on_both};
+use crate::web::support::{Browser, Instance, Op, World, call, on_both};
 
 on_both!(
     every_row_of_the_table_is_what_happens,

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::routing::post;
 use cloakroom::{ErrorKind, Key, Session};
 
-use crate::support::{Browser, Instance, Op, World, on_both};
+use crate::web::support::{Browser, Instance, Op, World, on_both};
 
 on_both!(
     it_begins_with_the_default_and_goes_on_from_what_is_there,

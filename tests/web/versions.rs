@@ -8,7 +8,7 @@ use cloakroom::{Error, ErrorKind, Key, Result, Session};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::support::{Answer, Browser, Instance, World, on_both};
+use crate::web::support::{Answer, Browser, Instance, World, on_both};
 
 on_both!(
     what_each_adds_survives_the_other_s_writes,

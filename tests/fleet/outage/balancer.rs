@@ -3,7 +3,7 @@
 
 use cloakroom_testkit::{RedisServer, eventually};
 
-use crate::support::{Browser, Fleet, LIMIT};
+use crate::fleet::support::{Browser, Fleet, LIMIT};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_balancer_passes_on_what_an_outage_means() {

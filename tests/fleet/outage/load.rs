@@ -8,7 +8,7 @@ use cloakroom_testkit::eventually;
 use reqwest::Method;
 use tokio::task::JoinSet;
 
-use crate::support::{Answer, Browser, LIMIT, try_fetch};
+use crate::fleet::support::{Answer, Browser, LIMIT, try_fetch};
 
 /// How many users ask.
 const USERS: usize = 4;

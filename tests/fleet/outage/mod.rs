@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use cloakroom_testkit::{RedisServer, eventually};
 
-use crate::support::{Browser, LIMIT, Node, NodeSpec};
+use crate::fleet::support::{Browser, LIMIT, Node, NodeSpec};
 use load::{Kind, Load, Shot};
 
 /// How long any answer may take: the command timeout of one second, twice for a request that

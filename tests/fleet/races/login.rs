@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::rounds;
-use crate::support::{Answer, Browser, Nodes, fetch};
+use crate::fleet::support::{Answer, Browser, Nodes, fetch};
 
 /// An anonymous session logs in on one node while others are asked with its old cookie.
 struct Round<'a> {

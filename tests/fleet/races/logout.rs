@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 
 use super::rounds;
-use crate::support::{Answer, Browser, Nodes, fetch, samples};
+use crate::fleet::support::{Answer, Browser, Nodes, fetch, samples};
 
 /// How long the write holds what it has read, in milliseconds.
 const WAIT: u64 = 30;

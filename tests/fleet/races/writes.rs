@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 
 use super::rounds;
-use crate::support::{Browser, Nodes, fetch};
+use crate::fleet::support::{Browser, Nodes, fetch};
 
 /// A logged-in browser on the first of three nodes.
 async fn log_in(fleet: &Nodes, number: usize) -> Browser {

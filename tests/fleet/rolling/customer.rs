@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::support::{Answer, Browser, Rotation};
+use crate::fleet::support::{Answer, Browser, Rotation};
 
 /// What happened to customers.
 #[derive(Debug, Default)]

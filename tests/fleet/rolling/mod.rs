@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use cloakroom_testkit::{RedisServer, free_port};
 use tokio::task::JoinSet;
 
-use crate::support::{Node, NodeSpec, Rotation};
+use crate::fleet::support::{Node, NodeSpec, Rotation};
 use customer::{Customer, Tally};
 
 /// How many sessions there are.

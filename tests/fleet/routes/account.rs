@@ -1,6 +1,6 @@
 //! Logging in and out.
 
-use crate::support::{Browser, Fleet};
+use crate::fleet::support::{Browser, Fleet};
 
 /// One user on several devices.
 async fn devices(fleet: &Fleet, user: &str, count: usize) -> Vec<Browser> {

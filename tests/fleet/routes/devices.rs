@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Browser, Fleet, check_members};
+use crate::fleet::support::{Browser, Fleet, check_members};
 
 async fn log_in(fleet: &Fleet, user: &str, device: &str) -> Browser {
     let browser = Browser::new(&fleet.url);

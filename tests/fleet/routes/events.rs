@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Browser, Events, Fleet};
+use crate::fleet::support::{Browser, Events, Fleet};
 
 #[tokio::test]
 async fn events_end_when_the_session_is_revoked_elsewhere() {

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::support::{Browser, Fleet, fetch};
+use crate::fleet::support::{Browser, Fleet, fetch};
 
 /// The fields of a form.
 type Form<'a> = &'a [(&'a str, &'a str)];

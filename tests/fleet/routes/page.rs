@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::support::{Browser, Fleet, fetch, samples};
+use crate::fleet::support::{Browser, Fleet, fetch, samples};
 
 #[tokio::test]
 async fn the_page_is_html_that_runs_nothing_foreign() {

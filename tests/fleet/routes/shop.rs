@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Browser, Fleet, fetch};
+use crate::fleet::support::{Browser, Fleet, fetch};
 
 #[tokio::test]
 async fn a_cart_needs_no_login() {

@@ -7,7 +7,7 @@ use cloakroom_testkit::RedisServer;
 use cloakroom_testkit::conformance::Instance;
 use time::Duration;
 
-use crate::support::ask;
+use crate::store::support::ask;
 
 /// The server's time, in microseconds.
 pub(crate) async fn micros(server: &RedisServer) -> u64 {

@@ -6,8 +6,8 @@ use time::Duration;
 
 use super::clock::{after, assert_expires, create, micros};
 use super::{Fields, keys};
-use crate::shared;
-use crate::support::{anonymous, ask, instance, login, record_key};
+use crate::store::shared;
+use crate::store::support::{anonymous, ask, instance, login, record_key};
 
 #[tokio::test]
 async fn a_record_lives_as_long_as_the_shorter_of_its_limits() {

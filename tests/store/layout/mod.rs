@@ -10,8 +10,8 @@ use cloakroom_testkit::RedisServer;
 use cloakroom_testkit::conformance::draft::{Draft, set};
 use time::Duration;
 
-use crate::shared;
-use crate::support::{anonymous, ask, instance, login, record_key};
+use crate::store::shared;
+use crate::store::support::{anonymous, ask, instance, login, record_key};
 use clock::{after, assert_expires, create};
 
 /// A hash's fields.

@@ -3,7 +3,7 @@
 use cloakroom::{ErrorKind, Handle};
 use time::Duration;
 
-use crate::support::{Browser, Instance, World, on_both};
+use crate::web::support::{Browser, Instance, World, on_both};
 
 on_both!(
     a_list_shows_every_device_on_every_instance,

@@ -7,7 +7,7 @@ use cloakroom::ErrorKind;
 use cloakroom_core::{Entropy, Error, OsEntropy, Result};
 use http::Method;
 
-use crate::support::{Answer, Browser, Instance, Op, World, call, on_both};
+use crate::web::support::{Answer, Browser, Instance, Op, World, call, on_both};
 
 on_both!(
     an_id_that_exists_is_never_handed_out_again,

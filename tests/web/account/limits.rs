@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use cloakroom::{Device, ErrorKind, OnLimit};
 use time::Duration;
 
-use crate::support::{Browser, Instance, Op, World, on_both};
+use crate::web::support::{Browser, Instance, Op, World, on_both};
 
 on_both!(
     a_login_beyond_the_limit_ends_the_oldest,

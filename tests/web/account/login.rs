@@ -6,7 +6,7 @@ use cloakroom::{ErrorKind, Key, Session};
 use serde_json::Value;
 use time::Duration;
 
-use crate::support::{Browser, Op, World, on_both};
+use crate::web::support::{Browser, Op, World, on_both};
 
 on_both!(
     a_login_is_seen_by_every_instance,

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::routing::post;
 use cloakroom::{Key, Session};
 
-use crate::support::{Browser, World, on_both};
+use crate::web::support::{Browser, World, on_both};
 
 on_both!(
     a_logout_ends_it_everywhere,

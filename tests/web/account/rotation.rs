@@ -4,7 +4,7 @@ use axum::Router;
 use axum::routing::post;
 use cloakroom::{Key, Session};
 
-use crate::support::{Browser, World, on_both};
+use crate::web::support::{Browser, World, on_both};
 
 on_both!(
     everything_moves_to_the_new_id,

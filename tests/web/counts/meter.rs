@@ -12,7 +12,7 @@ use cloakroom_core::{BoxFuture, ManualClock};
 use cloakroom_redis::{Command, Connection, Driver, DriverError, Endpoint, EventSink, Reply};
 use cloakroom_testkit::RedisServer;
 
-use crate::support::app;
+use crate::web::support::app;
 
 /// An instance on a server of its own.
 #[derive(Debug)]

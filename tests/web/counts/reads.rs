@@ -5,7 +5,7 @@ use time::Duration;
 
 use super::N;
 use super::meter::Meter;
-use crate::support::{Browser, call};
+use crate::web::support::{Browser, call};
 
 #[tokio::test]
 async fn no_cookie_costs_nothing() {

@@ -2,7 +2,7 @@
 
 use super::N;
 use super::meter::Meter;
-use crate::support::Browser;
+use crate::web::support::Browser;
 
 #[tokio::test]
 async fn a_write_after_a_read_is_one_script_beside_the_load() {

@@ -1,6 +1,6 @@
 //! An attacker who plants an id before somebody logs in.
 
-use crate::support::{Browser, World, on_both};
+use crate::web::support::{Browser, World, on_both};
 
 use super::forged;
 

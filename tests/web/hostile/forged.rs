@@ -6,7 +6,7 @@ use http::Method;
 use std::sync::Arc;
 
 use super::{BUCKETS, address, ask, forged, id_cookie};
-use crate::support::{Browser, World, on_both};
+use crate::web::support::{Browser, World, on_both};
 
 on_both!(
     a_forged_id_is_never_adopted,

@@ -6,7 +6,7 @@ use cloakroom::LazySession;
 use http::{HeaderValue, Request, Response, header};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use crate::support::{Browser, World, on_both};
+use crate::web::support::{Browser, World, on_both};
 
 on_both!(chance_asks_nobody);
 

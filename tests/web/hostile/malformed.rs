@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::{ask, id_cookie};
-use crate::support::{Browser, Instance, World, call, on_both};
+use crate::web::support::{Browser, Instance, World, call, on_both};
 
 on_both!(
     malformed_ids_are_no_session_and_ask_nobody,

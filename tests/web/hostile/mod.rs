@@ -13,7 +13,7 @@ use axum::body::Body;
 use cloakroom_core::{Address, Buckets, Entropy, OsEntropy, SessionId};
 use http::{HeaderValue, Method, Request, header};
 
-use crate::support::{Answer, call};
+use crate::web::support::{Answer, call};
 
 /// Asks with `Cookie` headers of these bytes.
 async fn ask(app: &Router, method: Method, path: &str, cookies: &[&[u8]]) -> Answer {

@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::{ask, forged, id_cookie};
-use crate::support::{Browser, Op, World, on_both};
+use crate::web::support::{Browser, Op, World, on_both};
 
 on_both!(
     two_ids_are_none,

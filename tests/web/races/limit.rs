@@ -6,7 +6,7 @@ use cloakroom::{ErrorKind, OnLimit};
 use tokio::join;
 
 use super::ROUNDS;
-use crate::support::{Browser, Instance, World, at_once, on_both};
+use crate::web::support::{Browser, Instance, World, at_once, on_both};
 
 on_both!(
     two_hundred_logins_at_once_leave_five,

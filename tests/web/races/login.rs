@@ -8,7 +8,7 @@ use http::Method;
 use tokio::join;
 
 use super::{ROUNDS, stagger};
-use crate::support::{Answer, Browser, Instance, World, at_once, call, on_both};
+use crate::web::support::{Answer, Browser, Instance, World, at_once, call, on_both};
 
 on_both!(
     requests_around_a_login_leave_the_new_cookie_alone,

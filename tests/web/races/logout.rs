@@ -4,7 +4,7 @@ use http::Method;
 use tokio::join;
 
 use super::{ROUNDS, stagger};
-use crate::support::{Answer, Browser, Instance, Op, World, call, on_both, within};
+use crate::web::support::{Answer, Browser, Instance, Op, World, call, on_both, within};
 
 on_both!(
     a_write_held_over_a_logout_brings_nothing_back,

@@ -3,7 +3,7 @@
 use tokio::join;
 
 use super::{ROUNDS, stagger};
-use crate::support::{Browser, World, at_once, on_both};
+use crate::web::support::{Browser, World, at_once, on_both};
 
 on_both!(each_login_is_either_revoked_or_alive);
 

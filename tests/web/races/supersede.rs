@@ -5,7 +5,7 @@ use http::Method;
 use tokio::join;
 
 use super::{ROUNDS, stagger};
-use crate::support::{Answer, Browser, Instance, Op, World, at_once, call, on_both};
+use crate::web::support::{Answer, Browser, Instance, Op, World, at_once, call, on_both};
 
 on_both!(
     who_loses_against_a_login_tells_nothing,

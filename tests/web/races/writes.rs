@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::ROUNDS;
-use crate::support::{Browser, Instance, World, at_once, call, on_both};
+use crate::web::support::{Browser, Instance, World, at_once, call, on_both};
 
 on_both!(
     sixty_four_updates_at_once_give_sixty_four,

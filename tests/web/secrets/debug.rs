@@ -11,7 +11,7 @@ use cloakroom_core::{Buckets, Loaded, SessionId};
 use super::VALUE;
 use super::ids::Ids;
 use super::scenario;
-use crate::support::{Browser, Instance, Op, World, on_both};
+use crate::web::support::{Browser, Instance, Op, World, on_both};
 use cloakroom::SessionStore as _;
 
 on_both!(nothing_secret_prints_itself);

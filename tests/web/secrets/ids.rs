@@ -6,7 +6,7 @@ use axum::Router;
 use cloakroom_core::{Buckets, SessionId};
 use http::{HeaderName, Method, header};
 
-use crate::support::{Answer, Browser, call};
+use crate::web::support::{Answer, Browser, call};
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 

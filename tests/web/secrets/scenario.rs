@@ -4,7 +4,7 @@ use cloakroom::Header;
 use cloakroom_core::{Buckets, OsEntropy, SessionId};
 
 use super::ids::Ids;
-use crate::support::{Browser, Instance, Op, World, call};
+use crate::web::support::{Browser, Instance, Op, World, call};
 
 /// Runs it on two instances; they are returned for a look at what is left.
 pub(super) async fn run(world: &World, ids: &mut Ids) -> [Instance; 2] {

@@ -10,7 +10,7 @@ use super::VALUE;
 use super::ids::Ids;
 use super::logs::Logs;
 use super::scenario;
-use crate::support::World;
+use crate::web::support::World;
 
 /// One thread, so that all tasks log to the test.
 #[tokio::test]

@@ -43,7 +43,7 @@ where
 macro_rules! on_both {
     ($($case:ident),+ $(,)?) => {$(
         mod $case {
-            use crate::support::World;
+            use crate::web::support::World;
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn memory() {

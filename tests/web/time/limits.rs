@@ -3,7 +3,7 @@
 use time::Duration;
 
 use super::{last_seen, touched};
-use crate::support::{Browser, World, on_both};
+use crate::web::support::{Browser, World, on_both};
 
 on_both!(
     what_is_not_used_ends_at_the_idle_limit,

@@ -8,7 +8,7 @@ mod touches;
 use cloakroom_testkit::eventually;
 use time::OffsetDateTime;
 
-use crate::support::{Instance, LIMIT};
+use crate::web::support::{Instance, LIMIT};
 
 /// When the store last saw alice, on her only device.
 async fn last_seen(instance: &Instance) -> OffsetDateTime {

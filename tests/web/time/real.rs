@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cloakroom::Sessions;
 use cloakroom_testkit::{RedisServer, eventually};
 
-use crate::support::{Browser, LIMIT, app};
+use crate::web::support::{Browser, LIMIT, app};
 
 const IDLE: Duration = Duration::from_secs(2);
 const ABSOLUTE: Duration = Duration::from_secs(5);

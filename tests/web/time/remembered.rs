@@ -3,7 +3,7 @@
 use time::Duration;
 
 use super::{last_seen, touched};
-use crate::support::{Browser, World, on_both};
+use crate::web::support::{Browser, World, on_both};
 
 on_both!(
     its_own_lifetime_outlasts_every_later_write,

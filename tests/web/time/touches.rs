@@ -4,7 +4,7 @@ use cloakroom_core::ManualClock;
 use time::Duration;
 
 use super::{last_seen, touched};
-use crate::support::{Browser, Op, World, on_both};
+use crate::web::support::{Browser, Op, World, on_both};
 
 on_both!(
     a_thousand_reads_are_at_most_one_touch,

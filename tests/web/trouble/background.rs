@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::post;
 use cloakroom::{ErrorKind, Key, Session};
 
-use crate::support::{Browser, Instance, Op, World, on_both};
+use crate::web::support::{Browser, Instance, Op, World, on_both};
 
 on_both!(
     it_reads_and_writes_on,

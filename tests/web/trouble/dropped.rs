@@ -6,7 +6,7 @@ use cloakroom::Session;
 use cloakroom_testkit::eventually;
 use http::Method;
 
-use crate::support::{Browser, Instance, LIMIT, Op, World, call, on_both};
+use crate::web::support::{Browser, Instance, LIMIT, Op, World, call, on_both};
 
 on_both!(
     a_commit_that_has_begun_is_finished,

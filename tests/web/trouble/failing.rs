@@ -5,7 +5,7 @@ use axum::routing::post;
 use cloakroom::{Error, Key, Result, Session};
 use http::{Method, StatusCode};
 
-use crate::support::{Browser, Instance, Op, World, call, on_both};
+use crate::web::support::{Browser, Instance, Op, World, call, on_both};
 
 on_both!(
     changes_of_a_failed_request_are_dropped,

@@ -8,7 +8,7 @@ use axum::Router;
 use cloakroom::{Health, Sessions};
 use cloakroom_testkit::{RedisServer, RedisServerBuilder, eventually};
 
-use crate::support::{Answer, Browser, LIMIT, app, at_once};
+use crate::web::support::{Answer, Browser, LIMIT, app, at_once};
 
 /// The default deadline of each command, and what a busy machine may add to it.
 const IN_TIME: Duration = Duration::from_secs(1 + 3);

@@ -5,7 +5,7 @@ use axum::routing::post;
 use cloakroom::{ErrorKind, Key, LazySession};
 use http::Method;
 
-use crate::support::{Browser, World, call, on_both};
+use crate::web::support::{Browser, World, call, on_both};
 
 on_both!(
     what_is_too_large_is_refused_and_nothing_is_cut,

@@ -3,7 +3,7 @@
 use cloakroom::{ErrorKind, OnUnavailable};
 use time::Duration;
 
-use crate::support::{Answer, Browser, Op, World, on_both};
+use crate::web::support::{Answer, Browser, Op, World, on_both};
 
 on_both!(
     who_has_an_id_waits_and_keeps_it,

@@ -1,8 +1,6 @@
 //! The stores: the conformance suite against memory and against a real Redis, and what only Redis
 //! has to promise.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 mod access;
 mod bound;
 mod config;

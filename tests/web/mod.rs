@@ -1,9 +1,6 @@
 //! The way of a request: the layer in front of an application in this process, on memory and on a
 //! real Redis, several instances over one store.
 
-// The tests' own helpers report what went wrong by failing the test.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 mod account;
 mod bare;
 mod caches;

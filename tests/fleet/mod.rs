@@ -11,9 +11,6 @@
 //! | [`races`] | requests that overlap, two hundred times |
 //! | [`secrets`] | what logs, Redis and its files hold |
 
-// The tests' own helpers report what went wrong by failing the test.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 mod admin;
 mod crash;
 mod main_job;
