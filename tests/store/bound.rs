@@ -1,6 +1,6 @@
 //! What Redis answers is believed only as far as Cloakroom can have written it.
 
-use cloakroom_core::{Committed, ErrorKind, Loaded, Rotated};
+use cloakroom_core::{Committed, ErrorKind, Freshness, Loaded, Rotated};
 use cloakroom_testkit::RedisServer;
 use cloakroom_testkit::conformance::Instance;
 use cloakroom_testkit::conformance::draft::{Draft, set};
@@ -24,7 +24,7 @@ async fn another_sessions_record_is_an_error_and_shows_nothing() {
     server.command(&["COPY", &from, &to, "REPLACE"]).await;
     let store = store.store();
     let errors = [
-        store.load(mine.at).await.unwrap_err(),
+        store.load(mine.at, Freshness::NOW).await.unwrap_err(),
         store.retire(mine.at, 7).await.unwrap_err(),
     ];
     for error in errors {
@@ -36,7 +36,7 @@ async fn another_sessions_record_is_an_error_and_shows_nothing() {
         );
     }
     assert!(matches!(
-        store.load(theirs.at).await,
+        store.load(theirs.at, Freshness::NOW).await,
         Ok(Loaded::Found { .. })
     ));
 }
@@ -54,7 +54,7 @@ async fn a_connection_that_mixes_things_up_is_given_up() {
     );
     server.command(&["COPY", &from, &to, "REPLACE"]).await;
     let suspect = connections(&server).await;
-    assert!(store.store().load(mine.at).await.is_err());
+    assert!(store.store().load(mine.at, Freshness::NOW).await.is_err());
     // Another one serves what comes next, with nothing to wait for but the reconnection.
     let replaced = || async { connections(&server).await.is_disjoint(&suspect) };
     assert!(eventually(LIMIT, replaced).await, "{suspect:?}");
@@ -82,7 +82,11 @@ async fn what_can_not_be_a_record_is_an_error() {
         let key = record_key(&store, prefix, new.at);
         let command = [command.as_bytes(), key.as_bytes()];
         server.command(&[&command, arguments].concat()).await;
-        let error = store.store().load(new.at).await.unwrap_err();
+        let error = store
+            .store()
+            .load(new.at, Freshness::NOW)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{arguments:?}: {error}");
     }
 }

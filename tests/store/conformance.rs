@@ -15,3 +15,25 @@ mod redis {
 
     cloakroom_testkit::session_store_conformance!(fixture);
 }
+
+/// Each read is made of a copy and of the store behind it, and they must agree.
+mod near_memory {
+    use std::sync::Arc;
+
+    use cloakroom_near::{Limits, NearStore};
+    use cloakroom_testkit::conformance::Fixture;
+
+    async fn fixture(_case: &str) -> Fixture {
+        Fixture::near_memory(|store, clock| {
+            Arc::new(NearStore::with_clock(store, Limits::default(), clock))
+        })
+    }
+
+    cloakroom_testkit::session_store_conformance!(fixture);
+}
+
+mod near_redis {
+    use crate::store::shared::near_fixture as fixture;
+
+    cloakroom_testkit::session_store_conformance!(fixture);
+}

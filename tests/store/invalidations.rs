@@ -1,6 +1,6 @@
 //! "Your copy is stale": published by the very script that made it so.
 
-use cloakroom_core::{Digest, Invalidation, OnLimit, Which};
+use cloakroom_core::{Digest, Invalidation, OnLimit, Stale, Which};
 use cloakroom_redis::Event;
 use cloakroom_testkit::RedisServer;
 use cloakroom_testkit::conformance::draft::{Also, Draft, set};
@@ -14,6 +14,7 @@ struct Bus {
     listener: Listener,
     channel: String,
     server: RedisServer,
+    numbered: u64,
 }
 
 impl Bus {
@@ -28,11 +29,12 @@ impl Bus {
             listener,
             channel,
             server,
+            numbered: 0,
         }
     }
 
-    /// All that was published since the last look.
-    async fn heard(&mut self) -> Vec<Invalidation> {
+    /// What was published since the last look to be stale; numbered without a gap.
+    async fn heard(&mut self) -> Vec<Stale> {
         let end = "end of the look";
         self.server.command(&["PUBLISH", &self.channel, end]).await;
         let mut heard = Vec::new();
@@ -45,21 +47,22 @@ impl Bus {
                 return heard;
             }
             let decoded = Invalidation::decode(&payload).expect("it can be read");
-            assert_eq!(decoded.encode(), payload);
-            heard.push(decoded);
+            self.numbered += 1;
+            assert_eq!(decoded.number, self.numbered);
+            heard.push(decoded.stale);
         }
     }
 }
 
-fn stale(digest: Digest, revision: u64) -> Invalidation {
-    Invalidation {
+fn stale(digest: Digest, revision: u64) -> Stale {
+    Stale::One {
         digest,
         revision: Some(revision),
     }
 }
 
-fn ended(digest: Digest) -> Invalidation {
-    Invalidation {
+fn ended(digest: Digest) -> Stale {
+    Stale::One {
         digest,
         revision: None,
     }

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use cloakroom_core::{Committed, Health, Loaded, Result, SessionStore};
+use cloakroom_core::{Committed, Freshness, Health, Loaded, Result, SessionStore};
 use cloakroom_testkit::conformance::draft::set;
 use cloakroom_testkit::{RedisServer, eventually};
 use futures_util::future::join_all;
@@ -30,7 +30,7 @@ async fn a_killed_server_fails_all_at_once_and_comes_back() {
     // In flight: sent to a server that never answers, then cut off.
     server.pause();
     let started = Instant::now();
-    let loads = join_all((0..20).map(|_| store.load(at)));
+    let loads = join_all((0..20).map(|_| store.load(at, Freshness::NOW)));
     let kill = async {
         tokio::task::yield_now().await;
         server.kill();
@@ -43,14 +43,14 @@ async fn a_killed_server_fails_all_at_once_and_comes_back() {
 
     assert!(is_down(&store).await);
     for _ in 0..100 {
-        assert_unavailable(store.load(at).await);
+        assert_unavailable(store.load(at, Freshness::NOW).await);
         assert_unavailable(store.commit(at, &set("a", "2"), 100).await);
     }
     assert!(started.elapsed() < PATIENCE, "not by waiting for the limit");
 
     server.restart().await;
     assert!(is_up(&store).await, "nobody has to ask for it");
-    let Loaded::Found { record, .. } = store.load(at).await.unwrap() else {
+    let Loaded::Found { record, .. } = store.load(at, Freshness::NOW).await.unwrap() else {
         panic!("the server has kept it");
     };
     assert_eq!(record.revision, 1, "what was refused was not sent later");
@@ -70,7 +70,7 @@ async fn a_stopped_server_costs_one_limit_and_then_none() {
     server.pause();
 
     let started = Instant::now();
-    for result in join_all((0..20).map(|_| store.load(at))).await {
+    for result in join_all((0..20).map(|_| store.load(at, Freshness::NOW))).await {
         let error = assert_unavailable(result);
         assert!(
             error.to_string().contains("1s"),
@@ -84,15 +84,23 @@ async fn a_stopped_server_costs_one_limit_and_then_none() {
         let error = assert_unavailable(result);
         error.to_string().contains("can't be reached")
     };
-    let refused = || async { refused_at_once(store.load(at).await) };
+    let refused = || async { refused_at_once(store.load(at, Freshness::NOW).await) };
     assert!(eventually(LIMIT, refused).await);
     assert_eq!(store.health(), Health::Down);
     for _ in 0..1000 {
-        assert!(refused_at_once(store.load(at).await), "nobody waits again");
+        assert!(
+            refused_at_once(store.load(at, Freshness::NOW).await),
+            "nobody waits again"
+        );
     }
 
     server.resume();
     assert!(is_up(&store).await, "nobody has to ask for it");
-    let answers = || async { matches!(store.load(at).await, Ok(Loaded::Found { .. })) };
+    let answers = || async {
+        matches!(
+            store.load(at, Freshness::NOW).await,
+            Ok(Loaded::Found { .. })
+        )
+    };
     assert!(eventually(LIMIT, answers).await);
 }

@@ -2,14 +2,15 @@
 
 use std::sync::{Arc, Weak};
 
-use cloakroom_core::{BoxFuture, SessionStore};
-use cloakroom_testkit::RedisServer;
+use cloakroom_core::{BoxFuture, Buckets, Channel, SessionStore};
+use cloakroom_near::{Limits, NearStore};
 use cloakroom_testkit::conformance::{Backing, Fixture};
 use cloakroom_testkit::redis::{FromRedisValue, from_redis_value};
+use cloakroom_testkit::{RedisServer, eventually};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Mutex;
 
-use crate::store::support::connect;
+use crate::store::support::{LIMIT, builder, connect};
 
 /// The server that tests share as long as one of them needs it. The last one ends it: nothing
 /// stays behind when the binary ends.
@@ -32,7 +33,36 @@ pub(crate) async fn fixture(case: &str) -> Fixture {
     for _ in 0..4 {
         stores.push(Arc::new(connect(&server, &prefix).await));
     }
-    Fixture::new(stores, Deployment { server, prefix })
+    let copies = Vec::new();
+    let deployment = Deployment {
+        server,
+        prefix,
+        copies,
+    };
+    Fixture::new(stores, deployment)
+}
+
+/// The same, each with copies.
+pub(crate) async fn near_fixture(case: &str) -> Fixture {
+    let server = server().await;
+    let prefix = format!("near.{case}:");
+    let (mut pairs, mut copies) = (Vec::new(), Vec::new());
+    for _ in 0..4 {
+        let store = builder(&server)
+            .prefix(&prefix)
+            .renewal_interval(Duration::milliseconds(5))
+            .connect();
+        let truth: Arc<dyn SessionStore> = Arc::new(store.await.unwrap());
+        let near = NearStore::new(Arc::clone(&truth), Limits::default());
+        copies.extend(truth.channel());
+        pairs.push((Arc::new(near) as Arc<dyn SessionStore>, truth));
+    }
+    let deployment = Deployment {
+        server,
+        prefix,
+        copies,
+    };
+    Fixture::near(pairs, deployment)
 }
 
 /// Makes every session of a deployment older, as if this much time had passed: what it says of
@@ -57,7 +87,7 @@ end
 ";
 
 /// Counts live sessions, and names every key that is neither a whole session, nor a mark, nor an
-/// index, nor the settings.
+/// index, nor what belongs to the deployment or the channel.
 const AUDIT: &str = "
 local live, strange = 0, {}
 for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
@@ -69,7 +99,8 @@ for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
     for i = 2, 9 do whole = whole and header[i] end
     if whole then live = live + 1
     elseif not (header[1] and redis.call('HLEN', key) == 1) then strange[#strange + 1] = key end
-  elseif not (kind == 'u' and type == 'zset' and expires) and kind ~= 'settings' then
+  elseif not (kind == 'u' and type == 'zset' and expires)
+      and not (kind == 'lease' and expires) and kind ~= 'settings' and kind ~= 'seq' then
     strange[#strange + 1] = key
   end
 end
@@ -81,12 +112,32 @@ return {live, strange}
 struct Deployment {
     server: Arc<RedisServer>,
     prefix: String,
+    /// The channels of those who keep copies.
+    copies: Vec<Arc<Channel>>,
 }
 
 impl Deployment {
     async fn run<T: FromRedisValue>(&self, script: &str, argument: &str) -> T {
         let command = ["EVAL", script, "0", &self.prefix, argument];
         from_redis_value(self.server.command(&command).await).expect("the script's answer")
+    }
+}
+
+impl Deployment {
+    /// Cuts all subscriptions, and waits until they are back and no copy is used any more.
+    async fn doubt_copies(&self) {
+        let bucket = Buckets::default().get(0).unwrap();
+        let term = |channel: &Arc<Channel>| channel.lease(bucket).term;
+        let before: Vec<_> = self.copies.iter().map(term).collect();
+        let kill = ["CLIENT", "KILL", "TYPE", "pubsub"];
+        self.server.command(&kill).await;
+        let anew = || async {
+            let mut pairs = self.copies.iter().zip(&before);
+            pairs.all(|(channel, before)| term(channel) > *before)
+        };
+        assert!(eventually(LIMIT, anew).await);
+        // Until then a copy may be used because it was read a moment ago.
+        tokio::time::sleep(std::time::Duration::from_millis(150)).await;
     }
 }
 
@@ -103,6 +154,10 @@ impl Backing for Deployment {
         Box::pin(async move {
             let milliseconds = by.whole_milliseconds().to_string();
             self.run::<()>(PASS, &milliseconds).await;
+            // Time does not pass so: no copy can know of it, unless it must be read anew.
+            if !self.copies.is_empty() {
+                self.doubt_copies().await;
+            }
         })
     }
 

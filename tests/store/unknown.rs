@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use cloakroom_core::{Address, BoxFuture, Committed, Loaded, Record, SessionStore};
+use cloakroom_core::{Address, BoxFuture, Committed, Freshness, Loaded, Record, SessionStore};
 use cloakroom_redis::RedisStore;
 use cloakroom_testkit::conformance::draft::{Draft, anonymous, set};
 use cloakroom_testkit::{RedisServer, eventually};
@@ -24,7 +24,7 @@ async fn poll_once<T>(future: &mut BoxFuture<'_, T>) -> Poll<T> {
 }
 
 async fn record(store: &RedisStore, at: Address) -> Arc<Record> {
-    match store.load(at).await.unwrap() {
+    match store.load(at, Freshness::NOW).await.unwrap() {
         Loaded::Found { record, .. } => record,
         other => panic!("it should be alive, but it is {other:?}"),
     }
@@ -97,7 +97,7 @@ async fn load_and_drop(store: Arc<RedisStore>, sessions: Arc<Vec<Address>>, task
         let which = (n * 37 + task * 11) % sessions.len();
         let at = sessions[which];
         if n % 10 == 3 {
-            let mut load = store.load(at);
+            let mut load = store.load(at, Freshness::NOW);
             let mut answered = false;
             for _ in 0..=(n / 10) % 5 {
                 answered = answered || poll_once(&mut load).await.is_ready();
@@ -161,7 +161,7 @@ async fn a_cut_connection_mixes_nothing_up() {
             let _ = server.try_command(&["CLIENT", "KILL", "ID", id]).await;
         }
         // Some get through in between.
-        let answers = || async { store.load(first).await.is_ok() };
+        let answers = || async { store.load(first, Freshness::NOW).await.is_ok() };
         assert!(eventually(LIMIT, answers).await);
     }
     for task in tasks {
@@ -183,7 +183,7 @@ async fn count_up(store: &RedisStore, at: Address) {
             acknowledged = n;
             acknowledgements += 1;
         }
-        if let Ok(Loaded::Found { record, .. }) = store.load(at).await {
+        if let Ok(Loaded::Found { record, .. }) = store.load(at, Freshness::NOW).await {
             let held = record.attributes.get::<u64>("n").unwrap().unwrap_or(0);
             assert!(
                 (acknowledged..=n).contains(&held),

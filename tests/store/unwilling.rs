@@ -1,6 +1,6 @@
 //! A server that is there and doesn't want to: demoted, full, or with nobody who needs it.
 
-use cloakroom_core::{Created, Loaded, SessionStore};
+use cloakroom_core::{Created, Freshness, Loaded, SessionStore};
 use cloakroom_testkit::conformance::draft::{anonymous, login, set};
 use cloakroom_testkit::{RedisServer, eventually, free_port};
 
@@ -22,13 +22,13 @@ async fn a_demoted_master_refuses_writes_until_it_is_one_again() {
     assert_unavailable(store.create(&login(&alice)).await);
     assert_unavailable(store.end(at).await);
     // Nor is anything believed that it still shows: it may be behind by any time.
-    assert_unavailable(store.load(at).await);
+    assert_unavailable(store.load(at, Freshness::NOW).await);
     let error = builder(&server).prefix("new:").connect().await.unwrap_err();
     assert!(error.is_unavailable(), "{error}");
     server.command(&["REPLICAOF", "NO", "ONE"]).await;
     assert!(is_up(&store).await);
     store.commit(at, &set("a", "2"), 100).await.unwrap();
-    let Loaded::Found { record, .. } = store.load(at).await.unwrap() else {
+    let Loaded::Found { record, .. } = store.load(at, Freshness::NOW).await.unwrap() else {
         panic!("it has been there all the time");
     };
     assert_eq!(record.revision, 2, "what was refused did not happen");
@@ -45,10 +45,13 @@ async fn a_full_server_refuses_what_is_new_and_keeps_what_it_has() {
     assert!(error.to_string().contains("OOM"), "{error}");
     assert_unavailable(store.commit(at, &set("a", "2"), 100).await);
     assert!(matches!(
-        store.load(at).await.unwrap(),
+        store.load(at, Freshness::NOW).await.unwrap(),
         Loaded::Found { .. }
     ));
-    assert_eq!(store.load(new.at).await.unwrap(), Loaded::Absent);
+    assert_eq!(
+        store.load(new.at, Freshness::NOW).await.unwrap(),
+        Loaded::Absent
+    );
     server.command(&["CONFIG", "SET", "maxmemory", "0"]).await;
     let created = store.create(&new).await.unwrap();
     assert!(matches!(created, Created::Done { .. }));

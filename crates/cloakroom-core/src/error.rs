@@ -1,6 +1,6 @@
 //! The one error type: opaque, with a kind to decide by.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 /// What a Cloakroom operation returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -48,11 +48,11 @@ pub enum ErrorKind {
 /// assert!(error.is_unavailable());
 /// assert_eq!(error.to_string(), "the store did not answer within 1 s");
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Error {
     kind: ErrorKind,
     message: Cow<'static, str>,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
@@ -71,7 +71,7 @@ impl Error {
         mut self,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(source.into().into());
         self
     }
 

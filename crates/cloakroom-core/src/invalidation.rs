@@ -2,27 +2,43 @@
 
 use crate::Digest;
 
-/// "Your copy of this session is stale": published by the very script that changed it.
+/// "Your copies are stale": published by the very script that made them so.
 ///
-/// On the wire: the version byte `1`, the digest in hex, then the new revision in decimal, or `-`
-/// when the session ended.
+/// On the wire, in words with a space between: the version `1`; the number of the message in its
+/// bucket, each one more than the one before; and either the digest in hex and the new revision in
+/// decimal, with `-` for a session that ended, or `*` when all sessions of the bucket ended.
 ///
 /// ```
-/// use cloakroom_core::Invalidation;
+/// use cloakroom_core::{Invalidation, Stale};
 ///
-/// let text = b"10123456789abcdef0123456789abcdef42";
+/// let text = b"1 7 0123456789abcdef0123456789abcdef 42";
 /// let invalidation = Invalidation::decode(text).unwrap();
-/// assert_eq!(invalidation.revision, Some(42));
-/// assert_eq!(invalidation.encode(), text);
+/// assert_eq!(invalidation.number, 7);
+/// assert!(matches!(invalidation.stale, Stale::One { revision: Some(42), .. }));
+/// assert_eq!(Invalidation::decode(b"1 8 *").unwrap().stale, Stale::All);
 /// // A later version's message is not understood: drop every copy of that bucket.
-/// assert!(Invalidation::decode(b"2whatever").is_none());
+/// assert!(Invalidation::decode(b"2 whatever").is_none());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Invalidation {
-    /// Whose copy is stale.
-    pub digest: Digest,
-    /// The revision that it has now, or `None` if it ended.
-    pub revision: Option<u64>,
+    /// Its place among the bucket's messages.
+    pub number: u64,
+    /// What is stale.
+    pub stale: Stale,
+}
+
+/// Which copies are stale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stale {
+    /// Those of one session.
+    One {
+        /// Whose.
+        digest: Digest,
+        /// The revision that it has now, or `None` if it ended.
+        revision: Option<u64>,
+    },
+    /// Those of every session of the bucket, which have all ended.
+    All,
 }
 
 impl Invalidation {
@@ -30,28 +46,20 @@ impl Invalidation {
     /// then drop all copies of the bucket that it came for.
     #[must_use]
     pub fn decode(message: &[u8]) -> Option<Self> {
-        let (b'1', rest) = message.split_first()? else {
+        let mut words = std::str::from_utf8(message).ok()?.split(' ');
+        let ("1", number) = (words.next()?, words.next()?.parse().ok()?) else {
             return None;
         };
-        let (digest, revision) = rest.split_at_checked(32)?;
-        let revision = match revision {
-            b"-" => None,
-            digits => Some(std::str::from_utf8(digits).ok()?.parse().ok()?),
+        let stale = match words.next()? {
+            "*" => Stale::All,
+            digest => Stale::One {
+                digest: Digest::from_hex(digest.as_bytes()).ok()?,
+                revision: match words.next()? {
+                    "-" => None,
+                    digits => Some(digits.parse().ok()?),
+                },
+            },
         };
-        Some(Self {
-            digest: Digest::from_hex(digest).ok()?,
-            revision,
-        })
-    }
-
-    /// Writes the message.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let digest = self.digest.to_hex();
-        match self.revision {
-            Some(revision) => format!("1{digest}{revision}"),
-            None => format!("1{digest}-"),
-        }
-        .into_bytes()
+        words.next().is_none().then_some(Self { number, stale })
     }
 }

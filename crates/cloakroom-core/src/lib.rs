@@ -23,6 +23,7 @@
 
 mod bucket;
 mod change;
+mod channel;
 mod clock;
 mod digest;
 mod entropy;
@@ -39,19 +40,20 @@ mod user;
 
 pub use bucket::{Bucket, Buckets, key_slot};
 pub use change::{Attributes, Change};
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use channel::{Channel, Lease, Listener, Term};
+pub use clock::{Clock, ManualClock, Moment, SystemClock};
 pub use digest::{Address, Digest};
 pub use entropy::{Entropy, OsEntropy};
 pub use error::{Error, ErrorKind, Result};
 pub use handle::Handle;
 pub use id::SessionId;
-pub use invalidation::Invalidation;
+pub use invalidation::{Invalidation, Stale};
 pub use key::Key;
 pub use memory::MemoryStore;
 pub use record::{Lifetime, Login, Record};
 pub use store::{
-    BoxFuture, Committed, Created, Ended, Health, Limit, Listed, Loaded, MARKED_FOR, NewLogin,
-    NewSession, OnLimit, Replaced, Retired, Rotated, SessionStore, Which,
+    BoxFuture, Committed, Created, Ended, Freshness, Health, Limit, Listed, Loaded, MARKED_FOR,
+    NewLogin, NewSession, OnLimit, Replaced, Retired, Rotated, SessionStore, Which,
 };
 pub use touch::{Touch, TouchQueue};
 pub use user::{User, UserHasher};

@@ -1,7 +1,8 @@
 //! The contract that every store keeps.
 
 use crate::{
-    Address, Attributes, Buckets, Change, Digest, Handle, Lifetime, Record, Result, Touch, User,
+    Address, Attributes, Buckets, Change, Channel, Digest, Handle, Lifetime, Record, Result, Touch,
+    User,
 };
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 use time::{Duration, OffsetDateTime};
@@ -45,8 +46,8 @@ pub trait SessionStore: Send + Sync + std::fmt::Debug + 'static {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for an id that is empty or too long.
     fn user(&self, id: &str) -> Result<User>;
 
-    /// Reads one session. One round trip.
-    fn load(&self, at: Address) -> BoxFuture<'_, Result<Loaded>>;
+    /// Reads one session. One round trip, or none where a near copy is fresh enough.
+    fn load(&self, at: Address, need: Freshness) -> BoxFuture<'_, Result<Loaded>>;
 
     /// Makes a session, never over an existing one, and with a login enters it into its user's
     /// index under the user's limit: all in one step. One round trip.
@@ -85,6 +86,46 @@ pub trait SessionStore: Send + Sync + std::fmt::Debug + 'static {
 
     /// Whether the store can be reached, as far as is known without asking it.
     fn health(&self) -> Health;
+
+    /// Where the store tells of sessions that were written or ended; `None` if it doesn't.
+    fn channel(&self) -> Option<Arc<Channel>> {
+        None
+    }
+}
+
+/// How fresh an answer must be.
+///
+/// ```
+/// use cloakroom_core::Freshness;
+/// use time::Duration;
+///
+/// let a_second = Freshness { within: Duration::SECOND, ..Freshness::NOW };
+/// assert!(!a_second.is_now());
+/// assert!(Freshness::NOW.is_now());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Freshness {
+    /// It shows all that happened longer ago than this. Zero asks the store.
+    pub within: Duration,
+    /// It shows this revision or a later one: what the client has seen already.
+    pub revision: u64,
+    /// If the store can't be asked, this will do instead of `within`. Zero fails.
+    pub at_worst: Duration,
+}
+
+impl Freshness {
+    /// As the store holds it now.
+    pub const NOW: Self = Self {
+        within: Duration::ZERO,
+        revision: 0,
+        at_worst: Duration::ZERO,
+    };
+
+    /// Whether the store must be asked.
+    #[must_use]
+    pub fn is_now(&self) -> bool {
+        self.within <= Duration::ZERO
+    }
 }
 
 /// What [`SessionStore::load`] found.
@@ -318,8 +359,8 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
         (**self).user(id)
     }
 
-    fn load(&self, at: Address) -> BoxFuture<'_, Result<Loaded>> {
-        (**self).load(at)
+    fn load(&self, at: Address, need: Freshness) -> BoxFuture<'_, Result<Loaded>> {
+        (**self).load(at, need)
     }
 
     fn create<'a>(&'a self, new: &'a NewSession) -> BoxFuture<'a, Result<Created>> {
@@ -361,5 +402,9 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 
     fn health(&self) -> Health {
         (**self).health()
+    }
+
+    fn channel(&self) -> Option<Arc<Channel>> {
+        (**self).channel()
     }
 }

@@ -42,6 +42,21 @@ impl Keys {
         self.named(user.bucket, 'u', user.digest)
     }
 
+    /// The channel of a bucket's invalidations.
+    pub(crate) fn bus(&self, bucket: Bucket) -> Bytes {
+        format!("{}bus", self.bucket(bucket)).into()
+    }
+
+    /// Where a bucket's invalidations are counted.
+    pub(crate) fn number(&self, bucket: Bucket) -> Bytes {
+        format!("{}seq", self.bucket(bucket)).into()
+    }
+
+    /// What renewals write.
+    pub(crate) fn lease(&self, bucket: Bucket) -> Bytes {
+        format!("{}lease", self.bucket(bucket)).into()
+    }
+
     /// Where the deployment's settings lie: under the first bucket's tag, which is the same
     /// whatever the number of buckets.
     pub(crate) fn settings(&self) -> Result<Bytes> {

@@ -13,6 +13,8 @@
 //! | `cr1:{tag}:s:<digest>` | hash | a session: one field for each attribute (JSON), and the header below |
 //! | `cr1:{tag}:u:<user digest>` | sorted set | digests of a user's sessions, by time of login |
 //! | `cr1:{tag}:bus` | channel | invalidations of this bucket |
+//! | `cr1:{tag}:seq` | number | how many invalidations it has had |
+//! | `cr1:{tag}:lease` | string | what renewals write, in the first bucket of each master |
 //! | `cr1:{tag}:settings` | hash | in the first bucket: what all instances must agree on |
 //!
 //! | field | holds | field | holds |
@@ -34,10 +36,12 @@
 //! | touch | one `EVALSHA` each, 128 together in one round trip |
 //! | connect | `ROLE`, then `SCRIPT LOAD` of each script, once for each connection |
 //! | start | then `INFO`, and `HSETNX` and `HGET` for each of the settings |
+//! | listen, on a connection of its own | `SUBSCRIBE` of each bucket's channel, then at each renewal `GET` of each count, `SET` of the lease and `ECHO` |
 //!
 //! All times are the server's; expiry is relative. A script that the server has lost (`NOSCRIPT`)
 //! did not run, and is sent again as text; nothing else is ever sent twice.
 
+mod channel;
 mod codec;
 mod driver;
 mod endpoint;
@@ -46,7 +50,10 @@ mod node;
 mod scripts;
 mod settings;
 mod store;
+mod topology;
 
+#[doc(hidden)]
+pub use channel::ChannelRules;
 pub use driver::{Command, Connection, Driver, DriverError, Event, EventSink, Reply, ServerError};
 pub use endpoint::Endpoint;
 pub use store::{RedisStore, RedisStoreBuilder};

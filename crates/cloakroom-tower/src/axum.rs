@@ -68,6 +68,35 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
     }
 }
 
+/// A [`Session`] read from the store itself, whatever near copies there are: for routes where a
+/// logout elsewhere must count at once. One round trip.
+///
+/// ```
+/// use cloakroom_tower::Strict;
+///
+/// async fn transfer(Strict(session): Strict) -> String {
+///     session.user().map_or("nobody".into(), |user| user.to_string())
+/// }
+/// # use cloakroom_tower::{MemoryStore, Sessions};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> cloakroom_tower::Result<()> {
+/// # let sessions = Sessions::builder(MemoryStore::new()).build().await?;
+/// # let session = sessions.detached().load_now().await?;
+/// assert_eq!(transfer(Strict(session)).await, "nobody");
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Strict(pub Session);
+
+impl<S: Send + Sync> FromRequestParts<S> for Strict {
+    type Rejection = SessionRejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let lazy = LazySession::from_request_parts(parts, state).await?;
+        let session = lazy.load_now().await;
+        session.map(Self).map_err(SessionRejection::Failed)
+    }
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let mut response = (self.status(), body(self.kind())).into_response();

@@ -10,7 +10,8 @@
 //!
 //! **Hold the session.** The request gets a [`LazySession`]. Nothing is asked before it is used.
 //!
-//! **Load.** The [`Session`] extractor, or [`LazySession::load`], reads the record once.
+//! **Load.** The [`Session`] extractor, or [`LazySession::load`], reads the record once: from a
+//! near copy that is fresh enough, or from the store.
 //!
 //! **Handle.** The handler gets, inserts and removes; [`Session::update`], [`Session::log_in`],
 //! [`Session::rotate`] and [`Session::log_out`] happen at once.
@@ -47,7 +48,7 @@ mod transport;
 mod visit;
 
 #[cfg(feature = "axum")]
-pub use crate::axum::SessionRejection;
+pub use crate::axum::{SessionRejection, Strict};
 pub use crate::{
     error::{Error, ErrorKind, Result},
     layer::{ResponseFuture, SessionFailure, SessionsLayer, SessionsService},
@@ -57,6 +58,7 @@ pub use crate::{
     transport::{Cookie, Header, SameSite, Transport},
 };
 pub use cloakroom_core::{Handle, Health, Key, MemoryStore, OnLimit, SessionStore};
+pub use cloakroom_near::NearStats;
 
 use std::future::Future;
 use tracing::Instrument as _;

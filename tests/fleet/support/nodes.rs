@@ -1,8 +1,13 @@
 //! Several nodes over one Redis.
 
-use cloakroom_testkit::RedisServer;
+use std::time::Duration;
+
+use cloakroom_testkit::{RedisServer, eventually};
 
 use super::{Browser, Node, NodeSpec};
+
+/// The demo keeps the default.
+const MAX_STALENESS: Duration = Duration::from_secs(1);
 
 /// Several nodes over one Redis.
 #[derive(Debug)]
@@ -33,10 +38,12 @@ impl Nodes {
         &self.nodes[index % self.nodes.len()].url
     }
 
-    /// Checks that this browser is nobody, wherever it asks.
+    /// Checks that this browser is nobody, wherever it asks, as soon as near copies must have gone.
     pub(crate) async fn all_say_nobody(&self, browser: &Browser) {
         for node in &self.nodes {
-            assert_eq!(browser.at(&node.url).user().await, None, "{}", node.url);
+            let browser = browser.at(&node.url);
+            let nobody = || async { browser.user().await.is_none() };
+            assert!(eventually(MAX_STALENESS, nobody).await, "{}", node.url);
         }
     }
 

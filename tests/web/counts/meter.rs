@@ -57,7 +57,10 @@ impl Meter {
             .command_timeout(time::Duration::seconds(30))
             .connect();
         let clock = ManualClock::default();
-        let builder = Sessions::builder(store.await.unwrap()).clock(clock.clone());
+        let builder = Sessions::builder(store.await.unwrap())
+            .clock(clock.clone())
+            // What each operation costs; copies save reads.
+            .max_staleness(time::Duration::ZERO);
         let sessions = builder.build().await.unwrap();
         let app = app::router(&sessions);
         Self {

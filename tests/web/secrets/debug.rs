@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::routing::post;
 use cloakroom::{Key, LazySession, Session};
-use cloakroom_core::{Buckets, Loaded, SessionId};
+use cloakroom_core::{Buckets, Freshness, Loaded, SessionId};
 
 use super::VALUE;
 use super::ids::Ids;
@@ -95,7 +95,7 @@ async fn stored(instance: &Instance, printed: &Printed, ids: &mut Ids) {
     };
     printed.add(&id);
     printed.add(&at);
-    let loaded = instance.store.load(at).await.unwrap();
+    let loaded = instance.store.load(at, Freshness::NOW).await.unwrap();
     assert!(matches!(loaded, Loaded::Found { .. }));
     printed.add(&loaded);
     let mut change = cloakroom_core::Change::default();

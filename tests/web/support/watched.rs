@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use cloakroom::{ErrorKind, Health, SessionStore};
 use cloakroom_core::{
-    Address, BoxFuture, Buckets, Change, Committed, Created, Digest, Ended, Error, Listed, Loaded,
-    NewSession, Result, Retired, Rotated, Touch, User, Which,
+    Address, BoxFuture, Buckets, Change, Channel, Committed, Created, Digest, Ended, Error,
+    Freshness, Listed, Loaded, NewSession, Result, Retired, Rotated, Touch, User, Which,
 };
 use tokio::{sync::Semaphore, task::yield_now};
 
@@ -178,8 +178,8 @@ impl SessionStore for Watched {
         self.inner.user(id)
     }
 
-    fn load(&self, at: Address) -> BoxFuture<'_, Result<Loaded>> {
-        self.around(Op::Load, self.inner.load(at))
+    fn load(&self, at: Address, need: Freshness) -> BoxFuture<'_, Result<Loaded>> {
+        self.around(Op::Load, self.inner.load(at, need))
     }
 
     fn create<'a>(&'a self, new: &'a NewSession) -> BoxFuture<'a, Result<Created>> {
@@ -217,6 +217,10 @@ impl SessionStore for Watched {
 
     fn revoke<'a>(&'a self, user: &'a User, which: Which) -> BoxFuture<'a, Result<u64>> {
         self.around(Op::Revoke, self.inner.revoke(user, which))
+    }
+
+    fn channel(&self) -> Option<Arc<Channel>> {
+        self.inner.channel()
     }
 
     fn health(&self) -> Health {

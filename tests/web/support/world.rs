@@ -77,7 +77,10 @@ impl World {
         with: impl FnOnce(SessionsBuilder) -> SessionsBuilder,
     ) -> Instance {
         let store = self.store().await;
-        let builder = Sessions::builder(store.clone()).clock(self.clock.clone());
+        // Without copies: these cases are about the store and what is around it.
+        let builder = Sessions::builder(store.clone())
+            .clock(self.clock.clone())
+            .max_staleness(Duration::ZERO);
         let sessions = with(builder).build().await.unwrap();
         let app = app::router(&sessions);
         Instance {

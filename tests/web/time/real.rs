@@ -47,6 +47,7 @@ async fn the_server_ends_what_is_not_used_and_what_is_too_old() {
     let server = RedisServer::start().await;
     let store = cloakroom::redis::store(server.url()).command_timeout(time::Duration::MINUTE);
     let sessions = Sessions::builder(store.connect().await.unwrap())
+        .max_staleness(time::Duration::ZERO)
         .idle_timeout(IDLE.try_into().unwrap())
         .absolute_timeout(ABSOLUTE.try_into().unwrap());
     let sessions = sessions.build().await.unwrap();

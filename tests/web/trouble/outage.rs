@@ -28,7 +28,11 @@ impl Setup {
         let server = server.start().await;
         let store = cloakroom::redis::store(server.url()).command_timeout(deadline);
         let store = store.connect().await.unwrap();
-        let sessions = Sessions::builder(store).build().await.unwrap();
+        let sessions = Sessions::builder(store)
+            .max_staleness(time::Duration::ZERO)
+            .build()
+            .await
+            .unwrap();
         let app = app::router(&sessions);
         Self {
             server,

@@ -3,9 +3,9 @@
 mod state;
 
 use crate::{
-    Address, BoxFuture, Buckets, Change, Clock, Committed, Created, Digest, Ended, Health, Listed,
-    Loaded, NewSession, Result, Retired, Rotated, SessionStore, SystemClock, Touch, User,
-    UserHasher, Which,
+    Address, BoxFuture, Buckets, Change, Channel, Clock, Committed, Created, Digest, Ended,
+    Freshness, Health, Listed, Loaded, NewSession, Result, Retired, Rotated, SessionStore,
+    SystemClock, Touch, User, UserHasher, Which,
 };
 use state::State;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +28,7 @@ pub struct MemoryStore {
     users: UserHasher,
     clock: Arc<dyn Clock>,
     state: Arc<Mutex<State>>,
+    channel: Arc<Channel>,
 }
 
 impl MemoryStore {
@@ -40,8 +41,10 @@ impl MemoryStore {
     /// An empty store on another clock: for tests that move time by hand.
     #[must_use]
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        let buckets = Buckets::default();
         Self {
-            buckets: Buckets::default(),
+            channel: Arc::new(Channel::in_process(&buckets)),
+            buckets,
             users: UserHasher::default(),
             clock,
             state: Arc::default(),
@@ -64,7 +67,12 @@ impl MemoryStore {
         let now = self.clock.now();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.sweep(now);
-        act(&mut state, now)
+        let result = act(&mut state, now);
+        // Still under the lock: who sees the new state has heard of it.
+        for (at, revision) in state.take_news() {
+            self.channel.deliver(at, revision);
+        }
+        result
     }
 
     fn reply<'a, T: 'a>(
@@ -90,7 +98,7 @@ impl SessionStore for MemoryStore {
         self.users.user(id, &self.buckets)
     }
 
-    fn load(&self, at: Address) -> BoxFuture<'_, Result<Loaded>> {
+    fn load(&self, at: Address, _: Freshness) -> BoxFuture<'_, Result<Loaded>> {
         self.reply(move |state, now| state.load(at, now))
     }
 
@@ -116,7 +124,7 @@ impl SessionStore for MemoryStore {
     }
 
     fn end(&self, at: Address) -> BoxFuture<'_, Result<Ended>> {
-        self.reply(move |state, now| state.end(at.digest, now))
+        self.reply(move |state, now| state.end(at, now))
     }
 
     fn touch<'a>(&'a self, touches: &'a [Touch]) -> BoxFuture<'a, Result<()>> {
@@ -133,5 +141,9 @@ impl SessionStore for MemoryStore {
 
     fn health(&self) -> Health {
         Health::Up
+    }
+
+    fn channel(&self) -> Option<Arc<Channel>> {
+        Some(Arc::clone(&self.channel))
     }
 }

@@ -1,8 +1,9 @@
 //! The sessions themselves: plain state, no lock and no clock.
 
 use crate::{
-    Address, Change, Committed, Created, Digest, Ended, Limit, Listed, Loaded, Login, MARKED_FOR,
-    NewLogin, NewSession, OnLimit, Record, Replaced, Retired, Rotated, Touch, User, Which,
+    Address, Bucket, Change, Committed, Created, Digest, Ended, Limit, Listed, Loaded, Login,
+    MARKED_FOR, NewLogin, NewSession, OnLimit, Record, Replaced, Retired, Rotated, Touch, User,
+    Which,
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -12,17 +13,20 @@ use time::{Duration, OffsetDateTime};
 
 /// All sessions, by digest.
 ///
-/// `expiry` holds every slot's deadline; `users` each user's digests by order of login.
+/// `expiry` holds every slot's deadline; `users` each user's digests by order of login; `news` what
+/// listeners shall hear.
 #[derive(Debug, Default)]
 pub(super) struct State {
     slots: HashMap<Digest, Slot>,
     expiry: BTreeSet<(OffsetDateTime, Digest)>,
     users: HashMap<Digest, BTreeSet<(u64, Digest)>>,
     logins: u64,
+    news: Vec<(Address, Option<u64>)>,
 }
 
 #[derive(Debug)]
 struct Slot {
+    bucket: Bucket,
     deadline: OffsetDateTime,
     held: Held,
 }
@@ -66,6 +70,11 @@ impl State {
         }
     }
 
+    /// What was written or ended since the last time: its revision now, or `None` if it ended.
+    pub(super) fn take_news(&mut self) -> Vec<(Address, Option<u64>)> {
+        std::mem::take(&mut self.news)
+    }
+
     pub(super) fn live(&self, now: OffsetDateTime) -> usize {
         let live = |s: &&Slot| s.deadline > now && matches!(s.held, Held::Live { .. });
         self.slots.values().filter(live).count()
@@ -101,7 +110,7 @@ impl State {
             self.logins += 1;
             (login.user.digest, self.logins)
         });
-        self.put(Arc::new(fresh(new, now)), owner);
+        self.put(new.at.bucket, Arc::new(fresh(new, now)), owner);
         Created::Done {
             at: now,
             evicted,
@@ -139,13 +148,14 @@ impl State {
         record.revision += 1;
         let revision = record.revision;
         self.update(slide(record, now));
+        self.news.push((at, Some(revision)));
         Committed::Done { revision }
     }
 
     pub(super) fn retire(&mut self, at: Address, revision: u64, now: OffsetDateTime) -> Retired {
         match self.find(at.digest) {
             Found::Live { record, .. } => {
-                self.mark(at.digest, Mark::Superseded, now);
+                self.mark(at, Mark::Superseded, now);
                 if record.revision == revision {
                     Retired::Done
                 } else {
@@ -153,7 +163,7 @@ impl State {
                 }
             }
             Found::Absent => {
-                self.mark(at.digest, Mark::Superseded, now);
+                self.mark(at, Mark::Superseded, now);
                 Retired::Already
             }
             Found::Marked(_) => Retired::Already,
@@ -173,15 +183,15 @@ impl State {
         record.digest = to;
         record.revision += 1;
         let revision = record.revision;
-        self.mark(at.digest, Mark::Superseded, now);
-        self.put(Arc::new(slide(record, now)), owner);
+        self.mark(at, Mark::Superseded, now);
+        self.put(at.bucket, Arc::new(slide(record, now)), owner);
         Rotated::Done { revision }
     }
 
-    pub(super) fn end(&mut self, digest: Digest, now: OffsetDateTime) -> Ended {
-        match self.find(digest) {
+    pub(super) fn end(&mut self, at: Address, now: OffsetDateTime) -> Ended {
+        match self.find(at.digest) {
             Found::Live { .. } => {
-                self.mark(digest, Mark::Ended, now);
+                self.mark(at, Mark::Ended, now);
                 Ended::Done
             }
             Found::Marked(Mark::Ended) => Ended::Already,
@@ -216,7 +226,7 @@ impl State {
             .map(|r| r.digest)
             .collect();
         for digest in &doomed {
-            self.remove(*digest);
+            self.finish(*digest);
         }
         doomed.len() as u64
     }
@@ -244,7 +254,7 @@ impl State {
             return None;
         }
         for digest in &held[..excess] {
-            self.remove(*digest);
+            self.finish(*digest);
         }
         Some(excess as u64)
     }
@@ -263,13 +273,18 @@ impl State {
         }
     }
 
-    fn put(&mut self, record: Arc<Record>, owner: Option<(Digest, u64)>) {
+    fn put(&mut self, bucket: Bucket, record: Arc<Record>, owner: Option<(Digest, u64)>) {
         let (digest, deadline) = (record.digest, deadline(&record));
         if let Some((user, order)) = owner {
             self.users.entry(user).or_default().insert((order, digest));
         }
         let held = Held::Live { record, owner };
-        self.slots.insert(digest, Slot { deadline, held });
+        let slot = Slot {
+            bucket,
+            deadline,
+            held,
+        };
+        self.slots.insert(digest, slot);
         self.expiry.insert((deadline, digest));
     }
 
@@ -297,17 +312,33 @@ impl State {
         if user != login.user.digest {
             return None;
         }
-        self.mark(digest, Mark::Superseded, now);
+        let bucket = login.user.bucket;
+        self.mark(Address { bucket, digest }, Mark::Superseded, now);
         (record.revision != revision).then_some(record)
     }
 
     /// Leaves nothing of a session but a mark.
-    fn mark(&mut self, digest: Digest, mark: Mark, now: OffsetDateTime) {
-        self.remove(digest);
+    fn mark(&mut self, at: Address, mark: Mark, now: OffsetDateTime) {
+        let Address { bucket, digest } = at;
+        self.finish(digest);
         let deadline = now.saturating_add(MARKED_FOR);
         let held = Held::Marked(mark);
-        self.slots.insert(digest, Slot { deadline, held });
+        let slot = Slot {
+            bucket,
+            deadline,
+            held,
+        };
+        self.slots.insert(digest, slot);
         self.expiry.insert((deadline, digest));
+    }
+
+    /// Leaves nothing of a session.
+    fn finish(&mut self, digest: Digest) {
+        if let Some(slot) = self.slots.get(&digest) {
+            let bucket = slot.bucket;
+            self.news.push((Address { bucket, digest }, None));
+        }
+        self.remove(digest);
     }
 
     fn remove(&mut self, digest: Digest) {

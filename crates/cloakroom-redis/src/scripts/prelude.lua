@@ -8,9 +8,11 @@ local function text(number) return string.format('%.0f', number) end
 local function record(digest) return prefix .. 's:' .. digest end
 local function index(user) return prefix .. 'u:' .. user end
 
--- "Your copy is stale": the new revision, or '-' when the session ended.
+-- "Your copy is stale": the new revision, or '-' when the session ended. Numbered, so that whoever
+-- listens can tell that nothing is missing.
 local function announce(digest, revision)
-  redis.call(publish, prefix .. 'bus', '1' .. digest .. revision)
+  local number = text(redis.call('INCR', prefix .. 'seq'))
+  redis.call(publish, prefix .. 'bus', table.concat({'1', number, digest, revision}, ' '))
 end
 
 -- An entry is in the index before its record is, and leaves after it: should a crash ever leave

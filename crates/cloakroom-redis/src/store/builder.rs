@@ -3,13 +3,16 @@
 use super::RedisStore;
 use crate::{
     Driver, Endpoint,
+    channel::{ChannelRules, Context, Timing},
     keys::Keys,
     node::{Node, Timeouts},
     settings,
+    topology::{Layout, Master, Servers},
 };
-use cloakroom_core::{Buckets, Error, ErrorKind, Result, UserHasher};
-use std::sync::Arc;
+use cloakroom_core::{Buckets, Error, ErrorKind, OsEntropy, Result, UserHasher};
+use std::sync::{Arc, OnceLock};
 use time::Duration;
+use tokio::runtime::Handle;
 
 impl RedisStore {
     /// Begins a store on the server at `url`, reached through `driver`.
@@ -22,6 +25,9 @@ impl RedisStore {
             users: UserHasher::default(),
             command_timeout: Duration::SECOND,
             connect_timeout: Duration::SECOND,
+            // Three times within the default of a second's staleness, so that one may be late.
+            renewal_interval: Duration::milliseconds(300),
+            rules: ChannelRules::ALL,
         }
     }
 }
@@ -37,6 +43,8 @@ pub struct RedisStoreBuilder {
     users: UserHasher,
     command_timeout: Duration,
     connect_timeout: Duration,
+    renewal_interval: Duration,
+    rules: ChannelRules,
 }
 
 impl RedisStoreBuilder {
@@ -75,6 +83,21 @@ impl RedisStoreBuilder {
         self
     }
 
+    /// How often it is proven that no invalidation was missed, where near copies are kept: 300 ms
+    /// by default. Copies can be trusted to within a staleness of a little more than this; a
+    /// third of the staleness that the application allows is a good choice.
+    pub fn renewal_interval(mut self, interval: Duration) -> Self {
+        self.renewal_interval = interval;
+        self
+    }
+
+    /// Breaks rules of the invalidation channel: for tests of tests.
+    #[cfg(feature = "mutants")]
+    pub fn rules(mut self, rules: ChannelRules) -> Self {
+        self.rules = rules;
+        self
+    }
+
     /// Connects, checks what the server is, and agrees with the deployment's other instances.
     ///
     /// Takes a few round trips. Must be called on a tokio runtime, whose tasks then keep the
@@ -96,13 +119,34 @@ impl RedisStoreBuilder {
             connect: positive("connect timeout", self.connect_timeout)?,
             command: positive("command timeout", self.command_timeout)?,
         };
+        let timing = Timing {
+            interval: positive("renewal interval", self.renewal_interval)?,
+            connect: timeouts.connect,
+            answer: timeouts.command,
+        };
+        let master = Master {
+            endpoint: endpoint.clone(),
+            buckets: keys.buckets().iter().collect(),
+        };
+        let layout = Layout {
+            masters: vec![master],
+            sharded: false,
+        };
+        let servers = Arc::new(Servers {
+            driver: Arc::clone(&self.driver),
+            layout: tokio::sync::watch::Sender::new(Arc::new(layout)),
+        });
         let node = Node::connect(self.driver, endpoint, timeouts).await?;
         settings::check_server(&node).await?;
         settings::agree(&node, &keys, &self.users).await?;
+        let listening = Context::new(servers, keys.clone(), timing, self.rules, &OsEntropy)?;
         Ok(RedisStore {
             node,
             keys,
             users: self.users,
+            listening: Arc::new(listening),
+            subscriptions: OnceLock::new(),
+            runtime: Handle::current(),
         })
     }
 }

@@ -5,6 +5,7 @@ mod builder;
 
 use crate::{
     Command, Reply,
+    channel::{Context, Subscriptions},
     codec::{self, corrupt},
     keys::Keys,
     node::Node,
@@ -13,11 +14,15 @@ use crate::{
 use arguments::Arguments;
 use bytes::Bytes;
 use cloakroom_core::{
-    Address, BoxFuture, Bucket, Buckets, Change, Committed, Created, Digest, Ended, ErrorKind,
-    Health, Listed, Loaded, NewSession, Record, Result, Retired, Rotated, SessionStore, Touch,
-    User, UserHasher, Which,
+    Address, BoxFuture, Bucket, Buckets, Change, Channel, Committed, Created, Digest, Ended,
+    ErrorKind, Freshness, Health, Listed, Loaded, NewSession, Record, Result, Retired, Rotated,
+    SessionStore, Touch, User, UserHasher, Which,
 };
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock},
+};
+use tokio::runtime::Handle;
 
 pub use builder::RedisStoreBuilder;
 
@@ -30,6 +35,9 @@ pub struct RedisStore {
     node: Node,
     keys: Keys,
     users: UserHasher,
+    listening: Arc<Context>,
+    subscriptions: OnceLock<Subscriptions>,
+    runtime: Handle,
 }
 
 impl RedisStore {
@@ -231,7 +239,7 @@ impl SessionStore for RedisStore {
         self.users.user(id, self.buckets())
     }
 
-    fn load(&self, at: Address) -> BoxFuture<'_, Result<Loaded>> {
+    fn load(&self, at: Address, _: Freshness) -> BoxFuture<'_, Result<Loaded>> {
         Box::pin(self.trusted(self.load_now(at)))
     }
 
@@ -274,5 +282,12 @@ impl SessionStore for RedisStore {
 
     fn health(&self) -> Health {
         self.node.health()
+    }
+
+    /// Subscribes when it is first asked for: who keeps no copies needs no second connection.
+    fn channel(&self) -> Option<Arc<Channel>> {
+        let start = || Subscriptions::start(Arc::clone(&self.listening), &self.runtime);
+        self.subscriptions.get_or_init(start);
+        Some(Arc::clone(&self.listening.channel))
     }
 }

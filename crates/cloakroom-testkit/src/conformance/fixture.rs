@@ -59,7 +59,27 @@ impl Fixture {
         stores: impl IntoIterator<Item = Arc<dyn SessionStore>>,
         backing: impl Backing,
     ) -> Self {
-        let instances: Vec<_> = stores.into_iter().map(Instance::new).collect();
+        Self::of(stores.into_iter().map(Instance::new), backing)
+    }
+
+    /// A fixture of stores that keep copies, each with the one behind it.
+    ///
+    /// # Panics
+    ///
+    /// If there is no store.
+    pub fn near(
+        stores: impl IntoIterator<Item = (Arc<dyn SessionStore>, Arc<dyn SessionStore>)>,
+        backing: impl Backing,
+    ) -> Self {
+        let pairs = stores.into_iter();
+        Self::of(
+            pairs.map(|(near, truth)| Instance::near(near, truth)),
+            backing,
+        )
+    }
+
+    fn of(instances: impl Iterator<Item = Instance>, backing: impl Backing) -> Self {
+        let instances: Vec<_> = instances.collect();
         assert!(!instances.is_empty(), "a fixture has a store");
         Self {
             instances,
@@ -75,6 +95,20 @@ impl Fixture {
         let instance = || Arc::new(store.clone()) as Arc<dyn SessionStore>;
         let stores: Vec<_> = std::iter::repeat_with(instance).take(INSTANCES).collect();
         Self::new(stores, Memory { store, clock })
+    }
+
+    /// The same with copies in front, which `near` makes of a store and its clock.
+    pub fn near_memory(
+        near: impl Fn(Arc<dyn SessionStore>, Arc<dyn Clock>) -> Arc<dyn SessionStore>,
+    ) -> Self {
+        let clock = ManualClock::default();
+        let store = MemoryStore::with_clock(Arc::new(clock.clone()));
+        let pair = || {
+            let truth = Arc::new(store.clone()) as Arc<dyn SessionStore>;
+            (near(Arc::clone(&truth), Arc::new(clock.clone())), truth)
+        };
+        let stores: Vec<_> = std::iter::repeat_with(pair).take(INSTANCES).collect();
+        Self::near(stores, Memory { store, clock })
     }
 
     /// The store of one instance; there is an endless number of instances.

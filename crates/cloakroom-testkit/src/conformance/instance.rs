@@ -3,44 +3,59 @@
 use std::sync::Arc;
 
 use cloakroom_core::{
-    Address, Change, Committed, Created, Digest, Ended, Listed, Loaded, NewSession, Result,
-    Retired, Rotated, SessionStore, Touch, User, Which,
+    Address, Change, Committed, Created, Digest, Ended, Freshness, Listed, Loaded, NewSession,
+    Result, Retired, Rotated, SessionStore, Touch, User, Which,
 };
 use time::Duration;
 
+use super::copies;
 use super::draft::CAP;
 
 /// A store as one instance of an application holds it. Every method fails the test when the store
 /// answers with an error.
 #[derive(Debug, Clone)]
-pub struct Instance(Arc<dyn SessionStore>);
+pub struct Instance {
+    store: Arc<dyn SessionStore>,
+    /// The store behind the copies, if there are any.
+    truth: Option<Arc<dyn SessionStore>>,
+}
 
 impl Instance {
     /// Takes a store.
     pub fn new(store: Arc<dyn SessionStore>) -> Self {
-        Self(store)
+        Self { store, truth: None }
+    }
+
+    /// Takes a store that keeps copies, and the one behind it. Each read is made of both, and they
+    /// must agree.
+    pub fn near(store: Arc<dyn SessionStore>, truth: Arc<dyn SessionStore>) -> Self {
+        let truth = Some(truth);
+        Self { store, truth }
     }
 
     /// The store itself.
     #[must_use]
     pub fn store(&self) -> &dyn SessionStore {
-        &*self.0
+        &*self.store
     }
 
     /// The user of this id.
     #[must_use]
     pub fn user(&self, id: &str) -> User {
-        told(self.0.user(id))
+        told(self.store.user(id))
     }
 
     /// Reads one session.
     pub async fn load(&self, at: Address) -> Loaded {
-        told(self.0.load(at).await)
+        match &self.truth {
+            None => told(self.store.load(at, Freshness::NOW).await),
+            Some(truth) => copies::agreed(&*self.store, &**truth, at).await,
+        }
     }
 
     /// Makes a session.
     pub async fn create(&self, new: &NewSession) -> Created {
-        told(self.0.create(new).await)
+        told(self.store.create(new).await)
     }
 
     /// Writes a change, with room for everything.
@@ -50,22 +65,22 @@ impl Instance {
 
     /// Writes a change under a cap.
     pub async fn commit_within(&self, cap: usize, at: Address, change: &Change) -> Committed {
-        told(self.0.commit(at, change, cap).await)
+        told(self.store.commit(at, change, cap).await)
     }
 
     /// Retires an id.
     pub async fn retire(&self, at: Address, revision: u64) -> Retired {
-        told(self.0.retire(at, revision).await)
+        told(self.store.retire(at, revision).await)
     }
 
     /// Moves a session to another id.
     pub async fn rotate(&self, at: Address, to: Digest) -> Rotated {
-        told(self.0.rotate(at, to).await)
+        told(self.store.rotate(at, to).await)
     }
 
     /// Ends a session.
     pub async fn end(&self, at: Address) -> Ended {
-        told(self.0.end(at).await)
+        told(self.store.end(at).await)
     }
 
     /// Tells of one use.
@@ -75,20 +90,20 @@ impl Instance {
 
     /// Tells of many uses.
     pub async fn touch_all(&self, touches: &[Touch]) {
-        told(self.0.touch(touches).await);
+        told(self.store.touch(touches).await);
     }
 
     /// A user's sessions.
     pub async fn list(&self, user: &User) -> Vec<Listed> {
-        told(self.0.list(user).await)
+        told(self.store.list(user).await)
     }
 
     /// Ends a user's sessions.
     pub async fn revoke(&self, user: &User, which: Which) -> u64 {
-        told(self.0.revoke(user, which).await)
+        told(self.store.revoke(user, which).await)
     }
 }
 
-fn told<T>(result: Result<T>) -> T {
+pub(super) fn told<T>(result: Result<T>) -> T {
     result.unwrap_or_else(|error| panic!("the store failed: {error} ({:?})", error.kind()))
 }

@@ -34,6 +34,7 @@
 mod cases;
 
 mod commit;
+mod copies;
 mod create;
 pub mod draft;
 mod end;

@@ -18,6 +18,7 @@ pub use response::SessionFailure;
 pub use service::SessionsService;
 
 use crate::Sessions;
+use time::Duration;
 use tower_layer::Layer;
 
 /// Gives each request its session, over any service and any body.
@@ -46,11 +47,23 @@ use tower_layer::Layer;
 #[derive(Debug, Clone)]
 pub struct SessionsLayer {
     sessions: Sessions,
+    max_staleness: Option<Duration>,
 }
 
 impl SessionsLayer {
     pub(crate) fn new(sessions: Sessions) -> Self {
-        Self { sessions }
+        Self {
+            sessions,
+            max_staleness: None,
+        }
+    }
+
+    /// Allows reads through this layer another staleness than the
+    /// [service](crate::SessionsBuilder::max_staleness) does. Zero asks the store each time.
+    #[must_use]
+    pub fn max_staleness(mut self, within: Duration) -> Self {
+        self.max_staleness = Some(within);
+        self
     }
 }
 
@@ -58,6 +71,6 @@ impl<S> Layer<S> for SessionsLayer {
     type Service = SessionsService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SessionsService::new(inner, self.sessions.clone())
+        SessionsService::new(inner, self.sessions.clone(), self.max_staleness)
     }
 }

@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
+use time::Duration;
 use tower_service::Service;
 
 /// The service that [`SessionsLayer`](crate::SessionsLayer) makes.
@@ -14,11 +15,16 @@ use tower_service::Service;
 pub struct SessionsService<S> {
     inner: S,
     sessions: Sessions,
+    max_staleness: Option<Duration>,
 }
 
 impl<S> SessionsService<S> {
-    pub(super) fn new(inner: S, sessions: Sessions) -> Self {
-        Self { inner, sessions }
+    pub(super) fn new(inner: S, sessions: Sessions, max_staleness: Option<Duration>) -> Self {
+        Self {
+            inner,
+            sessions,
+            max_staleness,
+        }
     }
 }
 
@@ -44,7 +50,18 @@ where
             stats::count(&inner.counters.rejected_ids);
             tracing::debug!("a malformed or ambiguous session id was ignored");
         }
-        let visit = Visit::new(self.sessions.clone(), presented);
+        let within = self.max_staleness.unwrap_or(inner.policy.max_staleness);
+        let visit = match presented {
+            Presented::Id(id) => {
+                let seen = inner.transport.seen(request.headers(), &id);
+                Visit::new(
+                    self.sessions.clone(),
+                    id,
+                    inner.policy.freshness(within, seen),
+                )
+            }
+            Presented::Nothing | Presented::Rejected => Visit::anonymous(self.sessions.clone()),
+        };
         request
             .extensions_mut()
             .insert(LazySession::new(Arc::clone(&visit)));

@@ -38,7 +38,29 @@ impl LazySession {
         Self { visit }
     }
 
-    /// Reads the session, once for a request: one round trip, or none without an id.
+    /// Reads the session, once for a request: from a near copy at no cost, else one round trip, or
+    /// none without an id.
+    ///
+    /// # Consistency
+    ///
+    /// All that happened longer ago than [`max_staleness`](crate::SessionsBuilder::max_staleness),
+    /// and all that this client has been told of.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](crate::ErrorKind::Unavailable), unless the policy is to go on without.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: the next call reads again.
+    pub async fn load(&self) -> Result<Session> {
+        self.visit.load().await?;
+        Ok(Session::new(Arc::clone(&self.visit)))
+    }
+
+    /// Reads the session from the store itself, whatever near copies there are: for what must not
+    /// be done after a logout elsewhere, not even for a moment. One round trip, or none without an
+    /// id.
     ///
     /// # Consistency
     ///
@@ -51,8 +73,8 @@ impl LazySession {
     /// # Cancel safety
     ///
     /// Safe: the next call reads again.
-    pub async fn load(&self) -> Result<Session> {
-        self.visit.load().await?;
+    pub async fn load_now(&self) -> Result<Session> {
+        self.visit.load_now().await?;
         Ok(Session::new(Arc::clone(&self.visit)))
     }
 

@@ -6,6 +6,7 @@ use crate::{
     transport::{Cookie, Transport},
 };
 use cloakroom_core::{Clock, Entropy, ErrorKind, OnLimit, OsEntropy, SessionStore, SystemClock};
+use cloakroom_near::{Limits, NearStore};
 use std::sync::Arc;
 use time::Duration;
 
@@ -21,6 +22,7 @@ impl Sessions {
             transport: Cookie::new().into(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
+            limits: Limits::default(),
         }
     }
 }
@@ -34,6 +36,7 @@ pub struct SessionsBuilder {
     transport: Transport,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    limits: Limits,
 }
 
 impl SessionsBuilder {
@@ -101,6 +104,26 @@ impl SessionsBuilder {
         self
     }
 
+    /// How stale a read may be: 1 s by default. Reads come from near copies, which are gone within
+    /// milliseconds of a write, a logout or a revocation anywhere, and are never used for longer
+    /// than this after one, whatever happens to the network. Zero keeps no copies: each read asks
+    /// the store.
+    ///
+    /// A client always reads its own writes; [`LazySession::load_now`](crate::LazySession::load_now)
+    /// asks the store for one request, and [`Strict`](crate::Strict) for one route. A store in
+    /// this process is asked in any case.
+    pub fn max_staleness(mut self, within: Duration) -> Self {
+        self.policy.max_staleness = within;
+        self
+    }
+
+    /// How many near copies are kept, and how many bytes they may take: 16,384 and 64 MiB by
+    /// default.
+    pub fn near_copies(mut self, copies: usize, bytes: usize) -> Self {
+        self.limits = Limits { copies, bytes };
+        self
+    }
+
     /// A session that is read is written at most once in this time, to slide its idle window: by
     /// default a twentieth of the idle timeout, at most a minute.
     pub fn touch_interval(mut self, interval: Duration) -> Self {
@@ -134,13 +157,18 @@ impl SessionsBuilder {
     /// Safe: it has no effect until it has returned.
     #[expect(
         clippy::unused_async,
-        reason = "the store's channel will be joined here"
+        reason = "it needs a runtime, and may ask the store one day"
     )]
     pub async fn build(self) -> Result<Sessions> {
         self.check()?;
+        let near = self.near()?;
+        let near_store = near
+            .clone()
+            .map(|near| Arc::new(near) as Arc<dyn SessionStore>);
         let toucher = Toucher::new(self.policy.touch_interval(), self.clock);
         let inner = Arc::new(Inner {
-            store: self.store,
+            store: near_store.unwrap_or(self.store),
+            near,
             policy: self.policy,
             transport: self.transport,
             toucher,
@@ -150,6 +178,29 @@ impl SessionsBuilder {
         let sessions = Sessions(inner);
         Toucher::start(&sessions);
         Ok(sessions)
+    }
+
+    /// Near copies, if they are wished and of use.
+    fn near(&self) -> Result<Option<NearStore>> {
+        let within = self.policy.max_staleness;
+        if within <= Duration::ZERO {
+            return Ok(None);
+        }
+        let interval = self.store.channel().map(|channel| channel.interval());
+        match interval {
+            // In this process the store is as near as a copy would be.
+            Some(interval) if interval.is_zero() => return Ok(None),
+            Some(interval) if interval.saturating_mul(2) > within => {
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    "the staleness allowed must be at least twice the store's renewal interval; \
+                     raise max_staleness, or lower the store's renewal_interval",
+                ));
+            }
+            _ => {}
+        }
+        // On the machine's clock, which the store's channel measures by too.
+        Ok(Some(NearStore::new(Arc::clone(&self.store), self.limits)))
     }
 
     fn check(&self) -> Result<()> {

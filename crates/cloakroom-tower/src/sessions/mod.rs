@@ -12,12 +12,13 @@ pub(crate) use toucher::Toucher;
 use crate::{
     Error, LazySession, Result, SessionsLayer,
     stats::{self, Counters, Stats},
-    transport::{Presented, Transport},
+    transport::Transport,
     visit::Visit,
 };
 use cloakroom_core::{
     Bucket, Entropy, ErrorKind, Handle, Health, Listed, SessionId, SessionStore, Which,
 };
+use cloakroom_near::{NearStats, NearStore};
 use std::sync::Arc;
 
 /// An application's sessions: makes the layer, and lists and revokes from anywhere.
@@ -43,6 +44,8 @@ pub struct Sessions(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn SessionStore>,
+    /// The same, if it keeps copies.
+    pub(crate) near: Option<NearStore>,
     pub(crate) policy: Policy,
     pub(crate) transport: Transport,
     pub(crate) toucher: Toucher,
@@ -80,7 +83,7 @@ impl Sessions {
     ///
     /// Nothing commits it by itself; see [`Session::commit`](crate::Session::commit).
     pub fn detached(&self) -> LazySession {
-        LazySession::new(Visit::new(self.clone(), Presented::Nothing))
+        LazySession::new(Visit::anonymous(self.clone()))
     }
 
     /// A user's live sessions, by time of login, the latest last.
@@ -140,6 +143,12 @@ impl Sessions {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.0.counters.snapshot()
+    }
+
+    /// What the near copies have saved, if there are any.
+    #[must_use]
+    pub fn near_stats(&self) -> Option<NearStats> {
+        self.0.near.as_ref().map(NearStore::stats)
     }
 
     /// Whether the store can be reached, as far as is known without asking it.

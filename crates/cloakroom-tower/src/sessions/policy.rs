@@ -1,6 +1,6 @@
 //! What the application decided.
 
-use cloakroom_core::{Lifetime, Limit, OnLimit};
+use cloakroom_core::{Freshness, Lifetime, Limit, OnLimit};
 use time::Duration;
 
 /// What a request with an id sees while the store can't be reached.
@@ -16,6 +16,10 @@ pub enum OnUnavailable {
     /// Served as if it had brought no id, and its changes are dropped; the client's id is kept.
     /// For sites where a page without a login is better than none.
     Anonymous,
+    /// Served from a near copy that was true within this time, longer than the staleness that is
+    /// allowed otherwise; without one, refused. Logouts and revocations of that time, elsewhere,
+    /// are not seen: for sites where a short outage must not be noticed.
+    NearCopy(Duration),
 }
 
 /// What the application decided, once, for all its sessions.
@@ -28,6 +32,7 @@ pub(crate) struct Policy {
     pub(crate) max_size: usize,
     pub(crate) on_unavailable: OnUnavailable,
     pub(crate) retry_after: Duration,
+    pub(crate) max_staleness: Duration,
     pub(crate) touch_interval: Option<Duration>,
 }
 
@@ -54,6 +59,9 @@ impl Default for Policy {
             on_unavailable: OnUnavailable::Refuse,
             // Reconnecting takes about as long.
             retry_after: Duration::seconds(1),
+            // Short enough that nobody is seen acting after a logout, long enough for some
+            // renewals of trust.
+            max_staleness: Duration::SECOND,
             touch_interval: None,
         }
     }
@@ -63,6 +71,19 @@ impl Policy {
     pub(crate) fn limit(&self) -> Option<Limit> {
         let at_limit = self.on_limit;
         self.max_sessions.map(|max| Limit { max, at_limit })
+    }
+
+    /// How fresh a read must be for a client that has seen this revision.
+    pub(crate) fn freshness(&self, within: Duration, revision: u64) -> Freshness {
+        let at_worst = match self.on_unavailable {
+            OnUnavailable::NearCopy(at_worst) => at_worst,
+            OnUnavailable::Refuse | OnUnavailable::Anonymous => Duration::ZERO,
+        };
+        Freshness {
+            within,
+            revision,
+            at_worst,
+        }
     }
 
     /// A twentieth of the idle window, so that it is kept to within 5 %, but not oftener than

@@ -149,20 +149,15 @@ impl Cookie {
         headers: &HeaderMap,
         read: impl Fn(&str) -> Option<SessionId>,
     ) -> Presented {
-        // Other applications' cookies may hold bytes that are no text; ours is ASCII.
-        let lines: Vec<_> = headers
-            .get_all(header::COOKIE)
-            .into_iter()
-            .map(|line| String::from_utf8_lossy(line.as_bytes()))
-            .collect();
-        let cookies: Vec<_> = lines
-            .iter()
-            .flat_map(|line| ::cookie::Cookie::split_parse(&**line))
-            .filter_map(Result::ok)
-            .filter(|cookie| cookie.name() == self.name)
-            .collect();
-        let ours = cookies.iter().map(::cookie::Cookie::value);
-        only(ours, read)
+        only(
+            values(headers, &self.name).iter().map(|value| &**value),
+            read,
+        )
+    }
+
+    /// What the client says it has seen.
+    pub(super) fn seen(&self, headers: &HeaderMap) -> Vec<String> {
+        values(headers, &self.revision_name)
     }
 
     /// Says whether anything was written.
@@ -205,6 +200,21 @@ impl Cookie {
             headers.append(header::SET_COOKIE, value);
         }
     }
+}
+
+/// The values of all cookies of this name.
+fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
+    let lines = headers.get_all(header::COOKIE).into_iter();
+    // Other applications' cookies may hold bytes that are no text; ours is ASCII.
+    lines
+        .map(|line| String::from_utf8_lossy(line.as_bytes()))
+        .flat_map(|line| {
+            let cookies = ::cookie::Cookie::split_parse(&*line).filter_map(Result::ok);
+            let ours = cookies.filter(|cookie| cookie.name() == name);
+            ours.map(|cookie| cookie.value().to_owned())
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 impl Default for Cookie {

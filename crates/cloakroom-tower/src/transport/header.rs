@@ -22,7 +22,7 @@ const RESERVED: [HeaderName; 10] = [
 ///
 /// A request sends the id in it. A response that issues an id has it under the same name, and
 /// with it the revision, under the name with `-revision` behind it; one that ends the session has
-/// it empty.
+/// the id empty. A client that sends the latest revision back reads its own writes on any instance.
 ///
 /// ```
 /// use cloakroom_tower::Header;
@@ -76,6 +76,13 @@ impl Header {
     ) -> Presented {
         let values = headers.get_all(&self.name).into_iter();
         only(values.map(|value| value.to_str().unwrap_or("")), read)
+    }
+
+    /// What the client says it has seen.
+    pub(super) fn seen(&self, headers: &HeaderMap) -> Vec<String> {
+        let values = headers.get_all(&self.revision_name).into_iter();
+        let text = values.filter_map(|value| value.to_str().ok());
+        text.map(str::to_owned).collect()
     }
 
     pub(super) fn write(&self, headers: &mut HeaderMap, tell: &Tell) -> bool {

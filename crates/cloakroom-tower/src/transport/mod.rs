@@ -75,6 +75,22 @@ impl Transport {
         }
     }
 
+    /// The latest revision of this session that the client has seen, by its own word: a false one
+    /// costs it a round trip.
+    pub(crate) fn seen(&self, headers: &HeaderMap, id: &SessionId) -> u64 {
+        let seen = match self {
+            Self::Cookie(cookie) => cookie.seen(headers),
+            Self::Header(header) => header.seen(headers),
+        };
+        let marked = seen.iter().filter_map(|text| text.split_once('.'));
+        let numbers = marked.filter_map(|(mark, number)| Some((mark, number.parse().ok()?)));
+        let latest = numbers.max_by_key(|(_, number)| *number);
+        match latest {
+            Some((mark, number)) if mark == id.mark() => number,
+            _ => 0,
+        }
+    }
+
     /// Writes what the client is told, and keeps caches from sharing it.
     pub(crate) fn write(&self, headers: &mut HeaderMap, tell: &Tell, consulted: bool) {
         let written = match self {

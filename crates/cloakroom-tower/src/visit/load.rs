@@ -2,7 +2,7 @@
 
 use super::{Found, Live, Visit};
 use crate::{Result, sessions::OnUnavailable, stats};
-use cloakroom_core::{ErrorKind, Loaded, SessionId};
+use cloakroom_core::{ErrorKind, Freshness, Loaded, SessionId};
 use time::Duration;
 
 impl Visit {
@@ -12,7 +12,21 @@ impl Visit {
         self.load_in_turn().await
     }
 
+    /// Reads the session from the store itself, whatever copies there are. One round trip.
+    pub(crate) async fn load_now(&self) -> Result<()> {
+        let _turn = self.turn.lock().await;
+        let unread = matches!(self.state().found, Found::Unread(_));
+        if unread {
+            return self.read_in_turn(Freshness::NOW).await;
+        }
+        self.reload_in_turn().await.map(drop)
+    }
+
     pub(super) async fn load_in_turn(&self) -> Result<()> {
+        self.read_in_turn(self.need).await
+    }
+
+    async fn read_in_turn(&self, need: Freshness) -> Result<()> {
         let id = {
             let mut state = self.state();
             state.consulted = true;
@@ -21,7 +35,7 @@ impl Visit {
                 _ => return Ok(()),
             }
         };
-        let found = self.look_up(&id).await?;
+        let found = self.look_up(&id, need).await?;
         if let Found::Live(live) = &found {
             // Reckoned from what is left, so that no two clocks are compared.
             let ago = (live.record.idle - live.expires_in).max(Duration::ZERO);
@@ -34,6 +48,10 @@ impl Visit {
     /// Reads the session again; `false` if it has ended. Pending changes stay.
     pub(crate) async fn reload(&self) -> Result<bool> {
         let _turn = self.turn.lock().await;
+        self.reload_in_turn().await
+    }
+
+    async fn reload_in_turn(&self) -> Result<bool> {
         let id = {
             let mut state = self.state();
             state.consulted = true;
@@ -42,7 +60,7 @@ impl Visit {
                 _ => return Ok(false),
             }
         };
-        let found = match self.look_up(&id).await? {
+        let found = match self.look_up(&id, Freshness::NOW).await? {
             Found::Absent(_) => Found::Ended,
             found => found,
         };
@@ -54,11 +72,11 @@ impl Visit {
     }
 
     #[tracing::instrument(name = "session.load", level = "debug", skip_all)]
-    async fn look_up(&self, id: &SessionId) -> Result<Found> {
+    async fn look_up(&self, id: &SessionId, need: Freshness) -> Result<Found> {
         let inner = &self.sessions.0;
         let at = self.address(id)?;
         stats::count(&inner.counters.loads);
-        let found = match inner.noting(inner.store.load(at).await) {
+        let found = match inner.noting(inner.store.load(at, need).await) {
             Ok(Loaded::Found { record, expires_in }) => {
                 stats::count(&inner.counters.loads_found);
                 Found::Live(Live {
@@ -80,7 +98,7 @@ impl Visit {
     /// The policy is to serve the request all the same.
     pub(super) fn goes_on_without(&self, kind: ErrorKind) -> bool {
         let policy = self.sessions.0.policy.on_unavailable;
-        kind == ErrorKind::Unavailable && policy == OnUnavailable::Anonymous
+        kind == ErrorKind::Unavailable && matches!(policy, OnUnavailable::Anonymous)
     }
 }
 

@@ -14,9 +14,9 @@ mod update;
 use crate::{
     Error, Result, Sessions,
     decide::{Changed, Standing},
-    transport::{Presented, Tell},
+    transport::Tell,
 };
-use cloakroom_core::{Address, Attributes, Change, ErrorKind, Key, Record, SessionId};
+use cloakroom_core::{Address, Attributes, Change, ErrorKind, Freshness, Key, Record, SessionId};
 pub(crate) use finish::Farewell;
 pub(crate) use log_in::LogInRequest;
 use serde::{Serialize, de::DeserializeOwned};
@@ -26,6 +26,8 @@ use time::Duration;
 /// One request's session.
 pub(crate) struct Visit {
     pub(crate) sessions: Sessions,
+    /// How fresh what it reads must be.
+    need: Freshness,
     state: Mutex<State>,
     /// Held while the store is asked, so that one request's operations happen one by one.
     turn: Arc<tokio::sync::Mutex<()>>,
@@ -73,13 +75,20 @@ struct Live {
 }
 
 impl Visit {
-    pub(crate) fn new(sessions: Sessions, presented: Presented) -> Arc<Self> {
-        let found = match presented {
-            Presented::Nothing | Presented::Rejected => Found::Nothing,
-            Presented::Id(id) => Found::Unread(id),
-        };
+    /// The visit of a request that presents an id.
+    pub(crate) fn new(sessions: Sessions, id: SessionId, need: Freshness) -> Arc<Self> {
+        Self::of(sessions, Found::Unread(id), need)
+    }
+
+    /// The visit of a request that presents none.
+    pub(crate) fn anonymous(sessions: Sessions) -> Arc<Self> {
+        Self::of(sessions, Found::Nothing, Freshness::NOW)
+    }
+
+    fn of(sessions: Sessions, found: Found, need: Freshness) -> Arc<Self> {
         Arc::new(Self {
             sessions,
+            need,
             state: Mutex::new(State {
                 found,
                 change: Change::default(),

@@ -1,0 +1,157 @@
+//! What one connection has heard of its buckets.
+
+use super::Context;
+use crate::Event;
+use bytes::Bytes;
+use cloakroom_core::{Address, Bucket, Invalidation, Stale, Term};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::Notify;
+
+/// Takes a connection's events as they come, and delivers them.
+pub(super) struct Heard {
+    context: Arc<Context>,
+    state: Mutex<State>,
+    /// Something was heard, or the connection has ended.
+    pub(super) news: Notify,
+}
+
+struct State {
+    buckets: HashMap<Bytes, Listening>,
+    ended: Option<&'static str>,
+}
+
+/// One bucket's channel.
+struct Listening {
+    bucket: Bucket,
+    term: Term,
+    /// The number of the last message; `None` before anything is known.
+    number: Option<u64>,
+}
+
+impl Heard {
+    pub(super) fn new(
+        context: Arc<Context>,
+        channels: impl Iterator<Item = (Bytes, Bucket)>,
+    ) -> Self {
+        let listening = |(name, bucket)| {
+            let term = context.channel.lease(bucket).term;
+            let number = None;
+            (
+                name,
+                Listening {
+                    bucket,
+                    term,
+                    number,
+                },
+            )
+        };
+        let state = Mutex::new(State {
+            buckets: channels.map(listening).collect(),
+            ended: None,
+        });
+        Self {
+            context,
+            state,
+            news: Notify::new(),
+        }
+    }
+
+    /// Takes an event. Called from the connection's own task, in the order of their coming.
+    pub(super) fn take(&self, event: &Event) {
+        match event {
+            Event::Message { channel, payload } => self.message(channel, payload),
+            Event::Unsubscribed { .. } => self.end("the server ended a subscription"),
+            Event::Closed => self.end("the connection was closed"),
+            Event::Subscribed { .. } => {}
+        }
+        self.news.notify_one();
+    }
+
+    /// The subscriptions stand, and where the counts begin is known: begins the terms.
+    pub(super) fn begin_terms(&self) {
+        let mut state = self.state();
+        for listening in state.buckets.values_mut() {
+            self.begin_term(listening);
+        }
+    }
+
+    /// The terms now, by bucket.
+    pub(super) fn terms(&self) -> HashMap<Bucket, Term> {
+        let state = self.state();
+        let all = state.buckets.values();
+        all.map(|listening| (listening.bucket, listening.term))
+            .collect()
+    }
+
+    /// What is known to have been heard of a bucket so far.
+    pub(super) fn number(&self, channel: &Bytes) -> Option<u64> {
+        self.state().buckets.get(channel)?.number
+    }
+
+    /// Whether so many of a bucket's messages have been heard. The first time is where the count
+    /// begins.
+    pub(super) fn has_heard(&self, channel: &Bytes, published: u64) -> bool {
+        let mut state = self.state();
+        let listening = state.buckets.get_mut(channel);
+        listening.is_some_and(|l| *l.number.get_or_insert(published) >= published)
+    }
+
+    /// A bucket's count can't be right: what was heard until now proves nothing.
+    pub(super) fn doubt(&self, channel: &Bytes) {
+        if let Some(listening) = self.state().buckets.get_mut(channel) {
+            listening.number = None;
+            self.begin_term(listening);
+        }
+    }
+
+    /// Why nothing more will be heard, if so.
+    pub(super) fn ended(&self) -> Option<&'static str> {
+        self.state().ended
+    }
+
+    fn end(&self, why: &'static str) {
+        self.state().ended.get_or_insert(why);
+    }
+
+    fn message(&self, channel: &Bytes, payload: &Bytes) {
+        let mut state = self.state();
+        let Some(listening) = state.buckets.get_mut(channel) else {
+            return;
+        };
+        match Invalidation::decode(payload) {
+            Some(Invalidation { number, stale }) => {
+                if !self.follows(listening, number) || stale == Stale::All {
+                    self.begin_term(listening);
+                }
+                if let Stale::One { digest, revision } = stale {
+                    let bucket = listening.bucket;
+                    self.context
+                        .channel
+                        .deliver(Address { bucket, digest }, revision);
+                }
+            }
+            // From a later version: it may concern any copy.
+            None => self.begin_term(listening),
+        }
+    }
+
+    /// Notes a message's number, and says whether none is missing before it.
+    fn follows(&self, listening: &mut Listening, number: u64) -> bool {
+        let last = listening.number;
+        listening.number = Some(last.map_or(number, |last| last.max(number)));
+        last.is_none_or(|last| number <= last + 1) || !self.context.rules.numbers
+    }
+
+    fn begin_term(&self, listening: &mut Listening) {
+        if self.context.rules.terms {
+            listening.term = self.context.channel.begin_term(listening.bucket);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

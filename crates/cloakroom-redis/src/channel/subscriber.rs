@@ -1,0 +1,246 @@
+//! One master's subscriptions: made, renewed, and made again.
+
+use super::{Context, heard::Heard};
+use crate::{Command, Connection, DriverError, Reply, topology::Master};
+use bytes::Bytes;
+use cloakroom_core::{Bucket, Moment};
+use std::{sync::Arc, time::Duration};
+use tokio::time::{sleep, timeout};
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The key that renewals write is gone after it: longer than any interval, or it would be of use
+/// to nobody.
+const KEPT: &str = "60000";
+
+/// A connection that carries the subscriptions of one master's buckets.
+struct Subscriber<'a> {
+    context: &'a Context,
+    connection: Box<dyn Connection>,
+    heard: Arc<Heard>,
+    channels: &'a [(Bytes, Bucket)],
+    renewals: u64,
+}
+
+/// What a renewal was sent with, and what it says.
+struct Renewal {
+    sent: Moment,
+    published: Vec<u64>,
+}
+
+/// Stays subscribed to a master's buckets until it is aborted.
+pub(super) async fn keep(context: Arc<Context>, master: Master, sharded: bool) {
+    let name = |bucket: &Bucket| (context.keys.bus(*bucket), *bucket);
+    let channels: Vec<_> = master.buckets.iter().map(name).collect();
+    let (mut pause, mut said) = (SHORTEST_PAUSE, false);
+    loop {
+        let mut proven = false;
+        let lost = listen(&context, &master, sharded, &channels, &mut proven).await;
+        if context.rules.terms {
+            context.doubt(&master.buckets);
+        }
+        context.servers.doubt();
+        if proven {
+            (pause, said) = (SHORTEST_PAUSE, false);
+        }
+        if !std::mem::replace(&mut said, true) {
+            let endpoint = &master.endpoint;
+            tracing::warn!(%endpoint, error = %lost, "invalidation channel lost; copies are not trusted");
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Subscribes, and renews until something is wrong; answers what.
+async fn listen(
+    context: &Arc<Context>,
+    master: &Master,
+    sharded: bool,
+    channels: &[(Bytes, Bucket)],
+    proven: &mut bool,
+) -> DriverError {
+    let heard = Arc::new(Heard::new(Arc::clone(context), channels.iter().cloned()));
+    let sink = Arc::clone(&heard);
+    let connect = async {
+        let sink = Arc::new(move |event| sink.take(&event));
+        let connection = context.servers.connect(master, sink).await?;
+        let subscriber = Subscriber {
+            context,
+            connection,
+            heard,
+            channels,
+            renewals: 0,
+        };
+        subscriber.subscribe(sharded).await?;
+        Ok(subscriber)
+    };
+    let connected = timeout(context.timing.connect, connect).await;
+    match connected.unwrap_or_else(|_| Err(DriverError::lost("no subscription in time"))) {
+        Ok(mut subscriber) => subscriber.renew(proven).await,
+        Err(error) => error,
+    }
+}
+
+impl Subscriber<'_> {
+    /// One command for each channel, each with its own reply: those for several are answered in a
+    /// way that client crates count differently.
+    async fn subscribe(&self, sharded: bool) -> Result<(), DriverError> {
+        let name = if sharded { "SSUBSCRIBE" } else { "SUBSCRIBE" };
+        for (channel, _) in self.channels {
+            let reply = self
+                .connection
+                .call(Command::new(name).arg(channel.clone()));
+            if let Reply::Error(error) = reply.await? {
+                return Err(DriverError::lost(format!(
+                    "{name} was refused: {}",
+                    error.code
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Renews the leases for as long as everything is right; answers what is not.
+    async fn renew(&mut self, proven: &mut bool) -> DriverError {
+        // The first says where the counts begin; what is read from then on can be proven.
+        if let Err(error) = self.prove().await {
+            return error;
+        }
+        self.heard.begin_terms();
+        loop {
+            let terms = self.heard.terms();
+            let until = match self.prove().await {
+                Ok(until) => until,
+                Err(error) => return error,
+            };
+            for (bucket, term) in terms {
+                self.context.channel.caught_up(bucket, term, until);
+            }
+            if !std::mem::replace(proven, true) {
+                tracing::info!(
+                    buckets = self.channels.len(),
+                    "invalidation channel subscribed"
+                );
+            }
+            if let Some(why) = self.pause().await {
+                return DriverError::lost(why);
+            }
+        }
+    }
+
+    /// Proves that all was heard that had been published before the moment it answers.
+    async fn prove(&mut self) -> Result<Moment, DriverError> {
+        let limit = self.context.timing.answer;
+        let whole = timeout(limit, async {
+            let renewal = self.ask().await?;
+            self.wait_for(&renewal).await?;
+            Ok(renewal.sent)
+        });
+        let late = || Err(DriverError::lost("a renewal was not answered in time"));
+        let sent = whole.await.unwrap_or_else(|_| late())?;
+        let from_sending = self.context.rules.from_sending;
+        Ok(if from_sending {
+            sent
+        } else {
+            self.context.moment()
+        })
+    }
+
+    /// Sends one renewal and reads its reply.
+    async fn ask(&mut self) -> Result<Renewal, DriverError> {
+        self.renewals += 1;
+        let nonce = Bytes::from(format!("{:016x}.{}", self.context.instance, self.renewals));
+        let before: Vec<_> = self
+            .channels
+            .iter()
+            .map(|(c, _)| self.heard.number(c))
+            .collect();
+        let mut commands: Vec<_> = self.channels.iter().map(|(_, b)| self.count(*b)).collect();
+        commands.extend(self.write(&nonce));
+        commands.push(Command::new("ECHO").arg(nonce.clone()));
+        let (sent, asked) = (self.context.moment(), commands.len());
+        let mut replies = self.connection.pipeline(commands).await?;
+        let echoed = replies.pop();
+        if replies.len() + 1 != asked || echoed != Some(Reply::Bytes(nonce)) {
+            return Err(DriverError::lost("a renewal got another's reply"));
+        }
+        if let Some(Reply::Error(error)) = replies.iter().find(|r| matches!(r, Reply::Error(_))) {
+            return Err(DriverError::lost(format!(
+                "a renewal was refused: {}",
+                error.code
+            )));
+        }
+        let published = replies.into_iter().take(self.channels.len()).map(number);
+        let published: Vec<_> = published
+            .collect::<Option<_>>()
+            .ok_or_else(|| DriverError::lost("the number of published messages is no number"))?;
+        for ((channel, _), (before, now)) in self.channels.iter().zip(before.iter().zip(&published))
+        {
+            // The server has forgotten, or is another: counted anew from here.
+            if before.is_some_and(|before| before > *now) && self.context.rules.numbers {
+                self.heard.doubt(channel);
+            }
+        }
+        Ok(Renewal { sent, published })
+    }
+
+    fn count(&self, bucket: Bucket) -> Command {
+        Command::new("GET").arg(self.context.keys.number(bucket))
+    }
+
+    /// Refused by a server that is no master, or that can't reach its replicas.
+    fn write(&self, nonce: &Bytes) -> Option<Command> {
+        let (_, bucket) = self.channels.first()?;
+        let key = self.context.keys.lease(*bucket);
+        let write = Command::new("SET").arg(key).arg(nonce.clone());
+        self.context.rules.write.then(|| write.arg("PX").arg(KEPT))
+    }
+
+    /// Waits until as much was heard as the renewal says was published: what is on its way may
+    /// come after the reply, as far as the client crate is concerned.
+    async fn wait_for(&self, renewal: &Renewal) -> Result<(), DriverError> {
+        if !self.context.rules.numbers {
+            return Ok(());
+        }
+        loop {
+            let news = self.heard.news.notified();
+            if let Some(why) = self.heard.ended() {
+                return Err(DriverError::lost(why));
+            }
+            let mut all = true;
+            for ((channel, _), published) in self.channels.iter().zip(&renewal.published) {
+                all &= self.heard.has_heard(channel, *published);
+            }
+            if all {
+                return Ok(());
+            }
+            if timeout(self.context.timing.interval, news).await.is_err() {
+                return Err(DriverError::lost("messages were lost"));
+            }
+        }
+    }
+
+    /// Waits for the next renewal's time; answers why there is none.
+    async fn pause(&self) -> Option<&'static str> {
+        let over = sleep(self.context.timing.interval);
+        tokio::pin!(over);
+        loop {
+            if let Some(why) = self.heard.ended() {
+                return Some(why);
+            }
+            tokio::select! {
+                () = &mut over => return None,
+                () = self.heard.news.notified() => {}
+            }
+        }
+    }
+}
+
+fn number(reply: Reply) -> Option<u64> {
+    match reply {
+        Reply::Nil => Some(0),
+        Reply::Bytes(digits) => std::str::from_utf8(&digits).ok()?.parse().ok(),
+        _ => None,
+    }
+}
