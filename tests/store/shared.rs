@@ -3,13 +3,14 @@
 use std::sync::{Arc, Weak};
 
 use cloakroom_core::{BoxFuture, SessionStore};
+use cloakroom_redis::Driver;
 use cloakroom_testkit::RedisServer;
 use cloakroom_testkit::conformance::{Backing, Fixture};
 use cloakroom_testkit::redis::{FromRedisValue, from_redis_value};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Mutex;
 
-use crate::store::support::connect;
+use crate::store::support::builder_with;
 
 /// The server that tests share as long as one of them needs it. The last one ends it: nothing
 /// stays behind when the binary ends.
@@ -25,12 +26,13 @@ pub(crate) async fn server() -> Arc<RedisServer> {
 }
 
 /// Four instances of one deployment.
-pub(crate) async fn fixture(case: &str) -> Fixture {
+pub(crate) async fn fixture(driver: impl Driver + Copy, case: &str) -> Fixture {
     let server = server().await;
-    let prefix = format!("{case}:");
+    let prefix = format!("{driver:?}.{case}:");
     let mut stores: Vec<Arc<dyn SessionStore>> = Vec::new();
     for _ in 0..4 {
-        stores.push(Arc::new(connect(&server, &prefix).await));
+        let store = builder_with(driver, &server).prefix(&prefix).connect();
+        stores.push(Arc::new(store.await.unwrap()));
     }
     Fixture::new(stores, Deployment { server, prefix })
 }
