@@ -1,7 +1,8 @@
 //! Passwords and permissions.
 
+use cloakroom::redis::{FredDriver, RedisDriver};
 use cloakroom_core::{Clock, Created, ErrorKind, Freshness, SessionStore, SystemClock, Which};
-use cloakroom_redis::{RedisStore, RedisStoreBuilder};
+use cloakroom_redis::{Driver, RedisStore, RedisStoreBuilder};
 use cloakroom_testkit::conformance::Instance;
 use cloakroom_testkit::conformance::draft::{Draft, login, set};
 use cloakroom_testkit::{RedisServer, eventually};
@@ -11,8 +12,13 @@ use crate::store::support::{LIMIT, PATIENCE, ask};
 
 /// A store to connect to as this user.
 fn login_as(server: &RedisServer, credentials: &str) -> RedisStoreBuilder {
+    login_with(RedisDriver, server, credentials)
+}
+
+/// The same through this driver.
+fn login_with(driver: impl Driver, server: &RedisServer, credentials: &str) -> RedisStoreBuilder {
     let url = format!("redis://{credentials}@127.0.0.1:{}", server.port());
-    let builder = cloakroom::redis::store(url);
+    let builder = cloakroom::redis::store_with(driver, url);
     builder.command_timeout(PATIENCE).connect_timeout(PATIENCE)
 }
 
@@ -87,6 +93,21 @@ async fn the_permissions_in_the_manual_suffice() {
     everything(&store).await;
     server.command(&["SCRIPT", "FLUSH"]).await;
     everything(&store).await;
+}
+
+#[tokio::test]
+async fn the_fred_driver_needs_two_more_and_says_so() {
+    let server = RedisServer::start().await;
+    let store = || {
+        let builder = login_with(FredDriver, &server, "app:pass");
+        builder.prefix("shop:").connect()
+    };
+    set_user(&server, &documented()).await;
+    let error = store().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    assert!(error.to_string().contains("multi"), "{error}");
+    set_user(&server, &[&documented()[..], &["+multi", "+exec"]].concat()).await;
+    everything(&Instance::new(Arc::new(store().await.unwrap()))).await;
 }
 
 /// Every operation, in each of its ways through a script; every one fails the test on an error.

@@ -11,7 +11,25 @@ mod memory {
 }
 
 mod redis {
-    use crate::store::shared::fixture;
+    use crate::store::shared;
+    use cloakroom::redis::RedisDriver;
+    use cloakroom_testkit::conformance::Fixture;
+
+    async fn fixture(case: &str) -> Fixture {
+        shared::fixture(RedisDriver, case).await
+    }
+
+    cloakroom_testkit::session_store_conformance!(fixture);
+}
+
+mod fred {
+    use crate::store::shared;
+    use cloakroom::redis::FredDriver;
+    use cloakroom_testkit::conformance::Fixture;
+
+    async fn fixture(case: &str) -> Fixture {
+        shared::fixture(FredDriver, case).await
+    }
 
     cloakroom_testkit::session_store_conformance!(fixture);
 }
@@ -33,7 +51,25 @@ mod near_memory {
 }
 
 mod near_redis {
-    use crate::store::shared::near_fixture as fixture;
+    use crate::store::shared;
+    use cloakroom::redis::RedisDriver;
+    use cloakroom_testkit::conformance::Fixture;
+
+    async fn fixture(case: &str) -> Fixture {
+        shared::near_fixture(RedisDriver, case).await
+    }
+
+    cloakroom_testkit::session_store_conformance!(fixture);
+}
+
+mod near_fred {
+    use crate::store::shared;
+    use cloakroom::redis::FredDriver;
+    use cloakroom_testkit::conformance::Fixture;
+
+    async fn fixture(case: &str) -> Fixture {
+        shared::near_fixture(FredDriver, case).await
+    }
 
     cloakroom_testkit::session_store_conformance!(fixture);
 }

@@ -1,16 +1,27 @@
-//! One connection through the `redis` crate: what every driver promises.
+//! One connection through each of the drivers: what every driver promises.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cloakroom::redis::RedisDriver;
 use cloakroom_redis::{Driver, Endpoint, Event, Reply, ServerError};
 use cloakroom_testkit::{RedisServer, eventually};
 use tokio::time::timeout;
 
 use crate::store::listener::{Listener, command};
 use crate::store::shared;
-use crate::store::support::{LIMIT, ask, connections};
+use crate::store::support::{LIMIT, ask, connections, with_each_driver};
+
+with_each_driver! {
+    #[tokio::test] every_kind_of_reply_arrives,
+    #[tokio::test] any_bytes_go_there_and_back,
+    #[tokio::test] a_refusal_is_a_reply_in_its_place,
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)] each_call_gets_its_own_reply,
+    #[tokio::test] subscriptions_are_confirmed_delivered_and_ended,
+    #[tokio::test] the_end_is_reported_once_and_calls_fail,
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)] every_call_ends_with_its_connection,
+    #[tokio::test] a_killed_server_fails_what_is_in_flight,
+    #[tokio::test] an_attempt_that_is_given_up_leaves_nothing_behind,
+}
 
 fn text(text: &'static str) -> Reply {
     Reply::Bytes(Bytes::from_static(text.as_bytes()))
@@ -23,10 +34,9 @@ fn code(reply: &Reply) -> &str {
     }
 }
 
-#[tokio::test]
-async fn every_kind_of_reply_arrives() {
-    let (server, key) = (shared::server().await, "driver.replies");
-    let listener = Listener::connect(&server).await;
+async fn every_kind_of_reply_arrives(driver: impl Driver + Copy) {
+    let (server, key) = (shared::server().await, &format!("{driver:?}.replies"));
+    let listener = Listener::through(driver, &server).await;
     assert_eq!(listener.call(&["GET", key]).await, Reply::Nil);
     assert_eq!(listener.call(&["HSET", key, "a", "1"]).await, Reply::Int(1));
     let pair = Reply::Array(vec![text("a"), text("1")]);
@@ -46,10 +56,9 @@ async fn every_kind_of_reply_arrives() {
     assert!(info.starts_with(b"# Server"));
 }
 
-#[tokio::test]
-async fn any_bytes_go_there_and_back() {
-    let (server, key) = (shared::server().await, "driver.bytes");
-    let listener = Listener::connect(&server).await;
+async fn any_bytes_go_there_and_back(driver: impl Driver + Copy) {
+    let (server, key) = (shared::server().await, &format!("{driver:?}.bytes"));
+    let listener = Listener::through(driver, &server).await;
     let all: Vec<u8> = (0..=255).cycle().take(3_000_000).collect();
     let echo = command(&["ECHO"]).arg(all.clone());
     let reply = listener.connection.call(echo).await.unwrap();
@@ -60,10 +69,9 @@ async fn any_bytes_go_there_and_back() {
     listener.call(&["DEL", key]).await;
 }
 
-#[tokio::test]
-async fn a_refusal_is_a_reply_in_its_place() {
-    let (server, key) = (shared::server().await, "driver.refusals");
-    let listener = Listener::connect(&server).await;
+async fn a_refusal_is_a_reply_in_its_place(driver: impl Driver + Copy) {
+    let (server, key) = (shared::server().await, &format!("{driver:?}.refusals"));
+    let listener = Listener::through(driver, &server).await;
     let long = ["EVALSHA", "0000000000000000000000000000000000000000", "0"];
     assert_eq!(code(&listener.call(&["SET", key]).await), "ERR");
     assert_eq!(code(&listener.call(&long).await), "NOSCRIPT");
@@ -88,10 +96,9 @@ async fn a_refusal_is_a_reply_in_its_place() {
     assert_eq!(replies.len(), 7);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_call_gets_its_own_reply() {
+async fn each_call_gets_its_own_reply(driver: impl Driver + Copy) {
     let server = shared::server().await;
-    let connection = Arc::new(Listener::connect(&server).await.connection);
+    let connection = Arc::new(Listener::through(driver, &server).await.connection);
     let tasks = (0..64).map(|task| {
         let connection = Arc::clone(&connection);
         tokio::spawn(async move {
@@ -112,10 +119,9 @@ async fn each_call_gets_its_own_reply() {
     }
 }
 
-#[tokio::test]
-async fn subscriptions_are_confirmed_delivered_and_ended() {
+async fn subscriptions_are_confirmed_delivered_and_ended(driver: impl Driver + Copy) {
     let server = RedisServer::start().await;
-    let mut listener = Listener::connect(&server).await;
+    let mut listener = Listener::through(driver, &server).await;
     for (subscribe, publish, end) in [
         ("SUBSCRIBE", "PUBLISH", "UNSUBSCRIBE"),
         ("SSUBSCRIBE", "SPUBLISH", "SUNSUBSCRIBE"),
@@ -143,10 +149,9 @@ async fn subscriptions_are_confirmed_delivered_and_ended() {
     }
 }
 
-#[tokio::test]
-async fn the_end_is_reported_once_and_calls_fail() {
+async fn the_end_is_reported_once_and_calls_fail(driver: impl Driver + Copy) {
     let server = RedisServer::start().await;
-    let mut listener = Listener::connect(&server).await;
+    let mut listener = Listener::through(driver, &server).await;
     let Reply::Int(id) = listener.call(&["CLIENT", "ID"]).await else {
         panic!("an id is a number");
     };
@@ -163,15 +168,14 @@ async fn the_end_is_reported_once_and_calls_fail() {
     assert!(timeout(LIMIT, pipeline).await.unwrap().is_err());
     drop(std::mem::replace(
         &mut listener.connection,
-        Listener::connect(&server).await.connection,
+        Listener::through(driver, &server).await.connection,
     ));
     assert!(listener.is_silent().await, "it was reported once");
 }
 
 /// Also in the very moment of the end; the client crate alone leaves one in some thousand calls
 /// without an answer for ever.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_call_ends_with_its_connection() {
+async fn every_call_ends_with_its_connection(driver: impl Driver + Copy) {
     let server = Arc::new(RedisServer::start().await);
     let axe = tokio::spawn({
         let server = Arc::clone(&server);
@@ -186,7 +190,7 @@ async fn every_call_ends_with_its_connection() {
     });
     let endpoint = Endpoint::parse(&server.url()).unwrap();
     for _ in 0..2000 {
-        let attempt = RedisDriver.connect(&endpoint, Arc::new(|_| {}));
+        let attempt = driver.connect(&endpoint, Arc::new(|_| {}));
         let Ok(connection) = timeout(LIMIT, attempt).await.unwrap() else {
             continue;
         };
@@ -201,10 +205,9 @@ async fn every_call_ends_with_its_connection() {
     axe.abort();
 }
 
-#[tokio::test]
-async fn a_killed_server_fails_what_is_in_flight() {
+async fn a_killed_server_fails_what_is_in_flight(driver: impl Driver + Copy) {
     let server = RedisServer::start().await;
-    let mut listener = Listener::connect(&server).await;
+    let mut listener = Listener::through(driver, &server).await;
     server.pause();
     let calls = [(); 20].map(|()| listener.connection.call(command(&["PING"])));
     let calls = futures_util::future::join_all(calls);
@@ -219,13 +222,12 @@ async fn a_killed_server_fails_what_is_in_flight() {
     assert_eq!(listener.event().await, Event::Closed);
 }
 
-#[tokio::test]
-async fn an_attempt_that_is_given_up_leaves_nothing_behind() {
+async fn an_attempt_that_is_given_up_leaves_nothing_behind(driver: impl Driver + Copy) {
     let server = RedisServer::start().await;
     let endpoint = Endpoint::parse(&server.url()).unwrap();
     server.pause();
     for _ in 0..5 {
-        let attempt = RedisDriver.connect(&endpoint, Arc::new(|_| {}));
+        let attempt = driver.connect(&endpoint, Arc::new(|_| {}));
         assert!(
             timeout(std::time::Duration::from_millis(20), attempt)
                 .await

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cloakroom::redis::RedisDriver;
-use cloakroom_redis::{Command, Connection, Driver, Endpoint, Event, Reply};
+use cloakroom_redis::{Command, Connection, Driver, DriverError, Endpoint, Event, Reply};
 use cloakroom_testkit::RedisServer;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
@@ -18,12 +18,22 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) async fn connect(server: &RedisServer) -> Self {
+        Self::through(RedisDriver, server).await
+    }
+
+    /// The same through this driver.
+    pub(crate) async fn through(driver: impl Driver, server: &RedisServer) -> Self {
+        Self::at(driver, &server.url()).await.unwrap()
+    }
+
+    /// The same by a URL, which may be refused.
+    pub(crate) async fn at(driver: impl Driver, url: &str) -> Result<Self, DriverError> {
         let (sender, events) = unbounded_channel();
-        let endpoint = Endpoint::parse(&server.url()).unwrap();
+        let endpoint = Endpoint::parse(url).unwrap();
         let sink = move |event| drop(sender.send(event));
-        let connection = RedisDriver.connect(&endpoint, Arc::new(sink));
-        let connection = timeout(LIMIT, connection).await.unwrap().unwrap();
-        Self { connection, events }
+        let connection = driver.connect(&endpoint, Arc::new(sink));
+        let connection = timeout(LIMIT, connection).await.unwrap()?;
+        Ok(Self { connection, events })
     }
 
     /// Sends a command and waits for its reply.
@@ -38,6 +48,11 @@ impl Listener {
         event
             .expect("an event should come")
             .expect("the connection reports")
+    }
+
+    /// The next event, if it has come.
+    pub(crate) fn heard(&mut self) -> Option<Event> {
+        self.events.try_recv().ok()
     }
 
     /// Whether there is nothing more, now and for ever: the connection is gone.

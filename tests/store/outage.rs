@@ -4,26 +4,32 @@
 use std::time::Instant;
 
 use cloakroom_core::{Committed, Freshness, Health, Loaded, Result, SessionStore};
+use cloakroom_redis::Driver;
 use cloakroom_testkit::conformance::draft::set;
 use cloakroom_testkit::{RedisServer, eventually};
 use futures_util::future::join_all;
 use time::Duration;
 
 use crate::store::support::{
-    LIMIT, PATIENCE, assert_unavailable, builder, connect, is_down, is_up, session,
+    LIMIT, PATIENCE, assert_unavailable, builder_with, connect, is_down, is_up, session,
+    with_each_driver,
 };
+
+with_each_driver! {
+    #[tokio::test] a_killed_server_fails_all_at_once_and_comes_back,
+    #[tokio::test] a_stopped_server_costs_one_limit_and_then_none,
+}
 
 /// What a busy machine may add to a limit.
 const SLACK: Duration = Duration::seconds(10);
 
-#[tokio::test]
-async fn a_killed_server_fails_all_at_once_and_comes_back() {
+async fn a_killed_server_fails_all_at_once_and_comes_back(driver: impl Driver + Copy) {
     let server = RedisServer::builder()
         .arg("--appendonly", "yes")
         .arg("--appendfsync", "always")
         .start()
         .await;
-    let store = builder(&server).connect().await.unwrap();
+    let store = builder_with(driver, &server).connect().await.unwrap();
     let at = session(&store).await;
     assert_eq!(store.health(), Health::Up);
 
@@ -58,12 +64,11 @@ async fn a_killed_server_fails_all_at_once_and_comes_back() {
     assert_eq!(committed, Committed::Done { revision: 2 });
 }
 
-#[tokio::test]
-async fn a_stopped_server_costs_one_limit_and_then_none() {
+async fn a_stopped_server_costs_one_limit_and_then_none(driver: impl Driver + Copy) {
     let server = RedisServer::start().await;
     let at = session(&connect(&server, "").await).await;
     let limit = Duration::SECOND;
-    let store = builder(&server)
+    let store = builder_with(driver, &server)
         .command_timeout(limit)
         .connect_timeout(limit / 2);
     let store = store.connect().await.unwrap();

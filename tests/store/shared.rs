@@ -4,13 +4,14 @@ use std::sync::{Arc, Weak};
 
 use cloakroom_core::{BoxFuture, Buckets, Channel, SessionStore};
 use cloakroom_near::{Limits, NearStore};
+use cloakroom_redis::Driver;
 use cloakroom_testkit::conformance::{Backing, Fixture};
 use cloakroom_testkit::redis::{FromRedisValue, from_redis_value};
 use cloakroom_testkit::{RedisServer, eventually};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Mutex;
 
-use crate::store::support::{LIMIT, builder, connect};
+use crate::store::support::{LIMIT, builder_with};
 
 /// The server that tests share as long as one of them needs it. The last one ends it: nothing
 /// stays behind when the binary ends.
@@ -26,12 +27,13 @@ pub(crate) async fn server() -> Arc<RedisServer> {
 }
 
 /// Four instances of one deployment.
-pub(crate) async fn fixture(case: &str) -> Fixture {
+pub(crate) async fn fixture(driver: impl Driver + Copy, case: &str) -> Fixture {
     let server = server().await;
-    let prefix = format!("{case}:");
+    let prefix = format!("{driver:?}.{case}:");
     let mut stores: Vec<Arc<dyn SessionStore>> = Vec::new();
     for _ in 0..4 {
-        stores.push(Arc::new(connect(&server, &prefix).await));
+        let store = builder_with(driver, &server).prefix(&prefix).connect();
+        stores.push(Arc::new(store.await.unwrap()));
     }
     let copies = Vec::new();
     let deployment = Deployment {
@@ -43,12 +45,12 @@ pub(crate) async fn fixture(case: &str) -> Fixture {
 }
 
 /// The same, each with copies.
-pub(crate) async fn near_fixture(case: &str) -> Fixture {
+pub(crate) async fn near_fixture(driver: impl Driver + Copy, case: &str) -> Fixture {
     let server = server().await;
-    let prefix = format!("near.{case}:");
+    let prefix = format!("near.{driver:?}.{case}:");
     let (mut pairs, mut copies) = (Vec::new(), Vec::new());
     for _ in 0..4 {
-        let store = builder(&server)
+        let store = builder_with(driver, &server)
             .prefix(&prefix)
             .renewal_interval(Duration::milliseconds(5))
             .connect();

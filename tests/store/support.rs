@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use cloakroom::redis::RedisDriver;
 use cloakroom_core::{Address, Created, Error, Health, Loaded, NewSession, Result, SessionStore};
-use cloakroom_redis::{RedisStore, RedisStoreBuilder};
+use cloakroom_redis::{Driver, RedisStore, RedisStoreBuilder};
 use cloakroom_testkit::conformance::Instance;
 use cloakroom_testkit::conformance::draft::{self, Draft};
 use cloakroom_testkit::redis::{FromRedisValue, from_redis_value};
@@ -19,7 +20,12 @@ pub(crate) const LIMIT: std::time::Duration = std::time::Duration::from_secs(30)
 
 /// A store to connect to this server, with patience.
 pub(crate) fn builder(server: &RedisServer) -> RedisStoreBuilder {
-    cloakroom::redis::store(server.url())
+    builder_with(RedisDriver, server)
+}
+
+/// The same through this driver.
+pub(crate) fn builder_with(driver: impl Driver, server: &RedisServer) -> RedisStoreBuilder {
+    cloakroom::redis::store_with(driver, server.url())
         .command_timeout(PATIENCE)
         .connect_timeout(PATIENCE)
 }
@@ -111,3 +117,23 @@ pub(crate) async fn connections(server: &RedisServer) -> BTreeSet<String> {
         .filter_map(|line| line.split(' ').next().map(str::to_owned))
         .collect()
 }
+
+/// Makes two tests of each of these functions, which take a driver.
+macro_rules! with_each_driver {
+    ($(#[$test:meta] $name:ident,)+) => {
+        mod redis {
+            $(#[$test]
+            async fn $name() {
+                super::$name(cloakroom::redis::RedisDriver).await;
+            })+
+        }
+
+        mod fred {
+            $(#[$test]
+            async fn $name() {
+                super::$name(cloakroom::redis::FredDriver).await;
+            })+
+        }
+    };
+}
+pub(crate) use with_each_driver;

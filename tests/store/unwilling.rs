@@ -1,17 +1,24 @@
 //! A server that is there and doesn't want to: demoted, full, or with nobody who needs it.
 
 use cloakroom_core::{Created, Freshness, Loaded, SessionStore};
+use cloakroom_redis::Driver;
 use cloakroom_testkit::conformance::draft::{anonymous, login, set};
 use cloakroom_testkit::{RedisServer, eventually, free_port};
 
 use crate::store::support::{
-    LIMIT, assert_unavailable, builder, connections, is_down, is_up, session,
+    LIMIT, assert_unavailable, builder_with, connections, is_down, is_up, session, with_each_driver,
 };
 
-#[tokio::test]
-async fn a_demoted_master_refuses_writes_until_it_is_one_again() {
+with_each_driver! {
+    #[tokio::test] a_demoted_master_refuses_writes_until_it_is_one_again,
+    #[tokio::test] a_full_server_refuses_what_is_new_and_keeps_what_it_has,
+    #[tokio::test] an_idle_store_reconnects_unasked,
+    #[tokio::test] a_dropped_store_leaves_the_server_alone,
+}
+
+async fn a_demoted_master_refuses_writes_until_it_is_one_again(driver: impl Driver + Copy) {
     let server = RedisServer::start().await;
-    let store = builder(&server).connect().await.unwrap();
+    let store = builder_with(driver, &server).connect().await.unwrap();
     let at = session(&store).await;
     let alice = store.user("alice").unwrap();
     let nobody = free_port().to_string();
@@ -23,7 +30,11 @@ async fn a_demoted_master_refuses_writes_until_it_is_one_again() {
     assert_unavailable(store.end(at).await);
     // Nor is anything believed that it still shows: it may be behind by any time.
     assert_unavailable(store.load(at, Freshness::NOW).await);
-    let error = builder(&server).prefix("new:").connect().await.unwrap_err();
+    let error = builder_with(driver, &server)
+        .prefix("new:")
+        .connect()
+        .await
+        .unwrap_err();
     assert!(error.is_unavailable(), "{error}");
     server.command(&["REPLICAOF", "NO", "ONE"]).await;
     assert!(is_up(&store).await);
@@ -34,10 +45,9 @@ async fn a_demoted_master_refuses_writes_until_it_is_one_again() {
     assert_eq!(record.revision, 2, "what was refused did not happen");
 }
 
-#[tokio::test]
-async fn a_full_server_refuses_what_is_new_and_keeps_what_it_has() {
+async fn a_full_server_refuses_what_is_new_and_keeps_what_it_has(driver: impl Driver + Copy) {
     let server = RedisServer::start().await;
-    let store = builder(&server).connect().await.unwrap();
+    let store = builder_with(driver, &server).connect().await.unwrap();
     let at = session(&store).await;
     let new = anonymous(store.buckets().get(5).unwrap());
     server.command(&["CONFIG", "SET", "maxmemory", "1"]).await;
@@ -57,10 +67,9 @@ async fn a_full_server_refuses_what_is_new_and_keeps_what_it_has() {
     assert!(matches!(created, Created::Done { .. }));
 }
 
-#[tokio::test]
-async fn an_idle_store_reconnects_unasked() {
+async fn an_idle_store_reconnects_unasked(driver: impl Driver + Copy) {
     let server = RedisServer::start().await;
-    let store = builder(&server).connect().await.unwrap();
+    let store = builder_with(driver, &server).connect().await.unwrap();
     for _ in 0..3 {
         let old = connections(&server).await;
         assert_eq!(old.len(), 1);
@@ -71,21 +80,20 @@ async fn an_idle_store_reconnects_unasked() {
     }
 }
 
-#[tokio::test]
-async fn a_dropped_store_leaves_the_server_alone() {
+async fn a_dropped_store_leaves_the_server_alone(driver: impl Driver + Copy) {
     let server = RedisServer::start().await;
-    let store = builder(&server).connect().await.unwrap();
+    let store = builder_with(driver, &server).connect().await.unwrap();
     session(&store).await;
     drop(store);
     let alone = || async { connections(&server).await.is_empty() };
     assert!(eventually(LIMIT, alone).await);
     // Nor does one that was dropped while it tried to reconnect come back.
-    let store = builder(&server).connect().await.unwrap();
+    let store = builder_with(driver, &server).connect().await.unwrap();
     server.kill();
     assert!(is_down(&store).await);
     drop(store);
     server.restart().await;
-    let other = builder(&server).connect().await.unwrap();
+    let other = builder_with(driver, &server).connect().await.unwrap();
     session(&other).await;
     assert_eq!(connections(&server).await.len(), 1, "the other one's");
 }

@@ -44,6 +44,7 @@
 //! |---|---|---|
 //! | `axum` | yes | extractors, and errors as responses |
 //! | `redis` | yes | the store on Redis and Valkey, through the `redis` crate |
+//! | `fred` | no | the same through the `fred` crate, by `redis::store_with(FredDriver, …)` |
 //! | `tls` | no | `rediss://` addresses |
 
 #[cfg(all(doctest, feature = "axum", feature = "redis"))]
@@ -52,7 +53,7 @@ mod readme {}
 
 pub mod manual;
 mod open;
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "redis", feature = "fred"))]
 pub mod redis;
 
 pub use cloakroom_core::{

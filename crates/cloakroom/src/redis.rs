@@ -1,5 +1,8 @@
 //! The store on Redis and Valkey.
 
+#[cfg(feature = "fred")]
+pub use cloakroom_driver_fred::FredDriver;
+#[cfg(feature = "redis")]
 pub use cloakroom_driver_redis::RedisDriver;
 pub use cloakroom_redis::{Driver, RedisStore, RedisStoreBuilder};
 
@@ -15,6 +18,22 @@ pub use cloakroom_redis::{Driver, RedisStore, RedisStoreBuilder};
 ///     .await?;
 /// # Ok(()) }
 /// ```
+#[cfg(feature = "redis")]
 pub fn store(url: impl Into<String>) -> RedisStoreBuilder {
-    RedisStore::builder(RedisDriver, url)
+    store_with(RedisDriver, url)
+}
+
+/// Begins a store on the server at `url`, through this driver: `RedisDriver`, `FredDriver` with the
+/// feature `fred`, or one of your own.
+///
+#[cfg_attr(feature = "fred", doc = "```no_run")]
+#[cfg_attr(not(feature = "fred"), doc = "```ignore")]
+/// use cloakroom::redis::{FredDriver, store_with};
+///
+/// # async fn f() -> cloakroom::Result<()> {
+/// let store = store_with(FredDriver, "redis://cache.internal").connect().await?;
+/// # Ok(()) }
+/// ```
+pub fn store_with(driver: impl Driver, url: impl Into<String>) -> RedisStoreBuilder {
+    RedisStore::builder(driver, url)
 }
