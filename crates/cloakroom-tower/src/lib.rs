@@ -56,6 +56,7 @@ pub use crate::{
     sessions::{Device, OnUnavailable, Sessions, SessionsBuilder},
     stats::Stats,
     transport::{Cookie, Header, SameSite, Transport},
+    visit::Over,
 };
 pub use cloakroom_core::{Handle, Health, Key, MemoryStore, OnLimit, SessionStore};
 pub use cloakroom_near::NearStats;

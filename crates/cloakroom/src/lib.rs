@@ -59,12 +59,13 @@ pub mod redis;
 pub use cloakroom_core::{
     Clock, Entropy, Error as StoreError, ManualClock, OsEntropy, SystemClock,
 };
-#[cfg(feature = "axum")]
-pub use cloakroom_tower::SessionRejection;
 pub use cloakroom_tower::{
     Cookie, Device, Error, ErrorKind, Handle, Header, Health, Key, LazySession, LogIn, MemoryStore,
-    OnLimit, OnUnavailable, ResponseFuture, Result, SameSite, Session, SessionFailure,
-    SessionStore, Sessions, SessionsBuilder, SessionsLayer, SessionsService, Stats, Transport,
+    NearStats, OnLimit, OnUnavailable, Over, ResponseFuture, Result, SameSite, Session,
+    SessionFailure, SessionStore, Sessions, SessionsBuilder, SessionsLayer, SessionsService, Stats,
+    Transport,
 };
+#[cfg(feature = "axum")]
+pub use cloakroom_tower::{SessionRejection, Strict};
 pub use open::open;
 pub use time;

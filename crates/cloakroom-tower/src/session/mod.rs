@@ -6,7 +6,7 @@ mod log_in;
 pub use lazy::LazySession;
 pub use log_in::LogIn;
 
-use crate::{Result, visit::Visit};
+use crate::{Over, Result, visit::Visit};
 use cloakroom_core::{Handle, Key};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{borrow::Borrow, sync::Arc};
@@ -252,6 +252,44 @@ impl Session {
     /// Safe.
     pub async fn reload(&self) -> Result<bool> {
         self.visit.reload().await
+    }
+
+    /// Returns when the session is over: for what outlives the request, like a WebSocket or a
+    /// stream of events, which must then be closed.
+    ///
+    /// ```
+    /// use cloakroom_tower::{Over, Session};
+    ///
+    /// async fn stream(session: Session, mut send: impl FnMut(&str)) {
+    ///     send("hello");
+    ///     match session.revoked().await {
+    ///         Over::Ended => send("logged out"),
+    ///         _ => send("come again"),
+    ///     }
+    /// }
+    /// # use cloakroom_tower::{MemoryStore, Sessions};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> cloakroom_tower::Result<()> {
+    /// # let sessions = Sessions::builder(MemoryStore::new()).build().await?;
+    /// # let session = sessions.detached().load().await?;
+    /// session.log_in("alice").await?;
+    /// let mut sent = Vec::new();
+    /// let revoke = async { sessions.revoke_user("alice").await };
+    /// let (_, revoked) = tokio::join!(stream(session, |text| sent.push(text.to_owned())), revoke);
+    /// assert_eq!((revoked?, sent), (1, vec!["hello".to_owned(), "logged out".into()]));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Consistency
+    ///
+    /// Milliseconds after the session has ended anywhere, and no later than
+    /// [`max_staleness`](crate::SessionsBuilder::max_staleness), also when the invalidation channel
+    /// is cut. An idle session expires though it is watched: watching is no use.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn revoked(&self) -> Over {
+        self.visit.revoked().await
     }
 
     /// Writes the pending changes now. The layer does so at the end of each request; this is for

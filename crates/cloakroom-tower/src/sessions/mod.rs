@@ -3,11 +3,13 @@
 mod builder;
 mod policy;
 mod toucher;
+mod watchers;
 
 pub use builder::SessionsBuilder;
 pub use policy::OnUnavailable;
 pub(crate) use policy::Policy;
 pub(crate) use toucher::Toucher;
+use watchers::Watchers;
 
 use crate::{
     Error, LazySession, Result, SessionsLayer,
@@ -49,6 +51,7 @@ pub(crate) struct Inner {
     pub(crate) policy: Policy,
     pub(crate) transport: Transport,
     pub(crate) toucher: Toucher,
+    pub(crate) watchers: Arc<Watchers>,
     pub(crate) counters: Counters,
     pub(crate) entropy: Arc<dyn Entropy>,
 }

@@ -10,6 +10,7 @@ mod finish;
 mod load;
 mod log_in;
 mod update;
+mod watch;
 
 use crate::{
     Error, Result, Sessions,
@@ -22,6 +23,7 @@ pub(crate) use log_in::LogInRequest;
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use time::Duration;
+pub use watch::Over;
 
 /// One request's session.
 pub(crate) struct Visit {

@@ -14,14 +14,11 @@ use axum::{
     },
     routing::get,
 };
-use cloakroom::Session;
+use cloakroom::{Over, Session};
 use futures_util::{Stream, stream};
 use serde::Serialize;
 use std::{convert::Infallible, sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep};
-
-/// How often the session is looked at.
-const POLL: Duration = Duration::from_millis(500);
+use tokio::time::{Instant, sleep_until};
 
 /// How often a quiet stream shows that it lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -84,20 +81,13 @@ impl Watch {
         Some((Ok(event("revoked", &Nothing {})), self))
     }
 
-    /// Waits until the session has ended; `None` when the watch is over before.
+    /// Waits until the session has ended; `None` when the watch is over before, or when nobody
+    /// knows: browsers then ask again.
     async fn has_ended(&self) -> Option<bool> {
-        while Instant::now() < self.until {
-            tokio::select! {
-                () = sleep(POLL) => {}
-                () = self.life.reaches(Phase::Closing) => return None,
-            }
-            match self.session.reload().await {
-                Ok(true) => {}
-                Ok(false) => return Some(true),
-                Err(error) if error.is_gone() => return Some(true),
-                Err(error) => tracing::debug!(%error, "can't see whether a session lives"),
-            }
+        tokio::select! {
+            over = self.session.revoked() => (over == Over::Ended).then_some(true),
+            () = sleep_until(self.until) => None,
+            () = self.life.reaches(Phase::Closing) => None,
         }
-        None
     }
 }
