@@ -5,6 +5,7 @@ mod account;
 mod bare;
 mod caches;
 mod config;
+mod copies;
 mod counts;
 mod header_transport;
 mod headers;

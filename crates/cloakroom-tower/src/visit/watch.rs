@@ -40,8 +40,9 @@ impl Visit {
         };
         let inner = &self.sessions.0;
         let within = Duration::try_from(self.need.within).unwrap_or_default();
-        let pause = if within.is_zero() { LOOK } else { within / 2 };
-        // Half of the time for how old a copy may be, half for how long nobody looks.
+        let pause = if within.is_zero() { LOOK } else { within / 4 };
+        // Half of the time for how old a copy may be, a quarter for how long nobody looks, and the
+        // rest for asking.
         let need = Freshness {
             within: self.need.within / 2,
             revision: 0,
