@@ -191,3 +191,17 @@ async fn a_server_that_refuses_its_arguments_fails_with_the_log() {
         .start()
         .await;
 }
+
+#[tokio::test]
+async fn a_linked_server_is_reached_through_its_link() {
+    let redis = RedisServer::builder().linked().start().await;
+    assert_eq!(redis.url(), redis.link().url());
+    assert_ne!(redis.public_port(), redis.port());
+    TcpStream::connect(("127.0.0.1", redis.public_port())).unwrap();
+    redis.link().cut();
+    TcpStream::connect(("127.0.0.1", redis.public_port())).unwrap_err();
+    redis.command(&["PING"]).await;
+    assert!(redis.is_alive() && redis.is_running());
+    redis.kill();
+    assert!(!redis.is_alive() && !redis.is_running());
+}

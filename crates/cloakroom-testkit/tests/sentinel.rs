@@ -92,3 +92,10 @@ async fn a_sentinel_that_restarts_remembers() {
     group.wait_until_settled().await;
     assert_eq!(group.master().await.url(), new.url());
 }
+
+#[tokio::test]
+#[should_panic(expected = "`apt-get install -y redis-server`")]
+async fn a_missing_program_fails_with_what_installs_it() {
+    let builder = RedisSentinel::builder().program("no-such-program");
+    builder.start().await;
+}

@@ -7,6 +7,7 @@ mod inspect;
 mod launch;
 mod monitor;
 mod spec;
+mod subscribers;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
