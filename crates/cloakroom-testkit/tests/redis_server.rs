@@ -104,7 +104,8 @@ async fn a_paused_server_is_stopped_restarted_and_dropped() {
 #[tokio::test]
 async fn statistics_count_the_test_and_not_the_testkit() {
     let redis = RedisServer::start().await;
-    assert!(redis.command_stats().await.is_empty(), "after the start");
+    let stats = redis.command_stats().await;
+    assert!(stats.is_empty(), "after the start: {stats:?}");
     redis.command(&["HSET", "h", "f", "v"]).await;
     redis.command(&["HGETALL", "h"]).await;
     redis.command(&["HGETALL", "h"]).await;

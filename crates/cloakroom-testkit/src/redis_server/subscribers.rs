@@ -5,6 +5,18 @@ use super::RedisServer;
 /// How much a subscriber may be behind while the test makes it fall behind, in bytes.
 const SMALL: usize = 32 * 1024;
 
+/// How many messages of a kilobyte are more than that.
+const MESSAGES: usize = 64;
+
+/// Publishes all of them before the server can write one out. A single long message would not do:
+/// Valkey sends it without putting it into the subscriber's buffer.
+const OVERFLOW: &str = "
+    local reached = 0
+    for _ = 1, tonumber(ARGV[2]) do
+        reached = redis.call(ARGV[1], KEYS[1], string.rep('x', 1024))
+    end
+    return reached";
+
 impl RedisServer {
     /// How many connections have subscribed to something.
     pub async fn subscribers(&self) -> usize {
@@ -30,8 +42,8 @@ impl RedisServer {
         self.control.own("config|set", &set).await;
     }
 
-    /// Publishes a message on `channel` that is too much for the output buffers of its subscribers,
-    /// so that the server closes their connections and none gets it; answers how many. Afterwards
+    /// Publishes more on `channel` than fits into the output buffers of its subscribers, so that the
+    /// server closes their connections; answers how many. Afterwards
     /// the limit is as in a new server.
     pub async fn overflow_subscribers(&self, channel: &str) -> usize {
         self.overflow("PUBLISH", channel).await
@@ -48,9 +60,12 @@ impl RedisServer {
 
     async fn overflow(&self, publish: &str, channel: &str) -> usize {
         self.limit_subscribers(SMALL).await;
-        let much = "x".repeat(2 * SMALL);
-        let name = publish.to_lowercase();
-        let reached = self.control.own(&name, &[publish, channel, &much]).await;
+        let messages = MESSAGES.to_string();
+        let eval = ["EVAL", OVERFLOW, "1", channel, publish, &messages];
+        let reached = self.control.own("eval", &eval).await;
+        for _ in 0..MESSAGES {
+            self.control.count(&publish.to_lowercase());
+        }
         // The server closes what it gave up before it reads the next command.
         let standard = "pubsub 33554432 8388608 60";
         let set = ["CONFIG", "SET", "client-output-buffer-limit", standard];
