@@ -32,8 +32,8 @@
 //! | load | `PTTL`, `HGETALL`, in one round trip |
 //! | create, commit, retire, rotate, end, list, revoke | one `EVALSHA` |
 //! | touch | one `EVALSHA` each, 128 together in one round trip |
-//! | connect | `ROLE`, then `SCRIPT LOAD` of each script, once for each connection |
-//! | start | then `INFO`, and `HSETNX` and `HGET` for each of the settings |
+//! | connect | `ROLE`, `INFO`, then `SCRIPT LOAD` of each script, once for each connection |
+//! | start | then `HSETNX` and `HGET` for each of the settings |
 //!
 //! All times are the server's; expiry is relative. A script that the server has lost (`NOSCRIPT`)
 //! did not run, and is sent again as text; nothing else is ever sent twice.
@@ -46,6 +46,7 @@ mod node;
 mod scripts;
 mod settings;
 mod store;
+mod topology;
 
 pub use driver::{Command, Connection, Driver, DriverError, Event, EventSink, Reply, ServerError};
 pub use endpoint::Endpoint;

@@ -2,10 +2,11 @@
 
 use super::RedisStore;
 use crate::{
-    Driver, Endpoint,
+    Driver,
     keys::Keys,
-    node::{Node, Timeouts},
+    node::Timeouts,
     settings,
+    topology::{Place, Servers},
 };
 use cloakroom_core::{Buckets, Error, ErrorKind, Result, UserHasher};
 use std::sync::Arc;
@@ -90,17 +91,17 @@ impl RedisStoreBuilder {
     ///
     /// Dropping the future gives up; the deployment's settings may have been laid down.
     pub async fn connect(self) -> Result<RedisStore> {
-        let endpoint = Endpoint::parse(&self.url)?;
+        let place = Place::parse(&self.url)?;
         let keys = Keys::new(&self.prefix, Buckets::new(self.buckets)?)?;
         let timeouts = Timeouts {
             connect: positive("connect timeout", self.connect_timeout)?,
             command: positive("command timeout", self.command_timeout)?,
         };
-        let node = Node::connect(self.driver, endpoint, timeouts).await?;
-        settings::check_server(&node).await?;
-        settings::agree(&node, &keys, &self.users).await?;
+        let buckets = keys.buckets().clone();
+        let servers = Servers::open(self.driver, place, timeouts, buckets).await?;
+        settings::agree(&servers, &keys, &self.users).await?;
         Ok(RedisStore {
-            node,
+            servers,
             keys,
             users: self.users,
         })
