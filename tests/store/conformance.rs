@@ -15,3 +15,15 @@ mod redis {
 
     cloakroom_testkit::session_store_conformance!(fixture);
 }
+
+mod sentinel {
+    use crate::store::topology::sentinel_fixture as fixture;
+
+    cloakroom_testkit::session_store_conformance!(fixture);
+}
+
+mod cluster {
+    use crate::store::topology::cluster_fixture as fixture;
+
+    cloakroom_testkit::session_store_conformance!(fixture);
+}

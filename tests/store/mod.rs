@@ -16,6 +16,7 @@ mod outage;
 mod scripts;
 mod shared;
 mod support;
+mod topology;
 mod traffic;
 mod unknown;
 mod unwilling;

@@ -1,5 +1,6 @@
 //! One server for all cases of the binary, each under a key prefix of its own.
 
+use std::fmt::Debug;
 use std::sync::{Arc, Weak};
 
 use cloakroom_core::{BoxFuture, SessionStore};
@@ -9,7 +10,7 @@ use cloakroom_testkit::redis::{FromRedisValue, from_redis_value};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Mutex;
 
-use crate::store::support::connect;
+use crate::store::support::builder_at;
 
 /// The server that tests share as long as one of them needs it. The last one ends it: nothing
 /// stays behind when the binary ends.
@@ -27,12 +28,28 @@ pub(crate) async fn server() -> Arc<RedisServer> {
 /// Four instances of one deployment.
 pub(crate) async fn fixture(case: &str) -> Fixture {
     let server = server().await;
+    fixture_on(&server.url(), vec![Arc::clone(&server)], (), case).await
+}
+
+/// The same, on whatever a URL names; `masters` hold the data, and `all` lives as long.
+pub(crate) async fn fixture_on(
+    url: &str,
+    masters: Vec<Arc<RedisServer>>,
+    all: impl Debug + Send + Sync + 'static,
+    case: &str,
+) -> Fixture {
     let prefix = format!("{case}:");
     let mut stores: Vec<Arc<dyn SessionStore>> = Vec::new();
     for _ in 0..4 {
-        stores.push(Arc::new(connect(&server, &prefix).await));
+        let store = builder_at(url).prefix(&prefix).connect().await;
+        stores.push(Arc::new(store.unwrap()));
     }
-    Fixture::new(stores, Deployment { server, prefix })
+    let deployment = Deployment {
+        masters,
+        prefix,
+        _all: Box::new(all),
+    };
+    Fixture::new(stores, deployment)
 }
 
 /// Makes every session of a deployment older, as if this much time had passed: what it says of
@@ -79,21 +96,28 @@ return {live, strange}
 /// The keys of one deployment.
 #[derive(Debug)]
 struct Deployment {
-    server: Arc<RedisServer>,
+    masters: Vec<Arc<RedisServer>>,
     prefix: String,
+    _all: Box<dyn Debug + Send + Sync>,
 }
 
 impl Deployment {
-    async fn run<T: FromRedisValue>(&self, script: &str, argument: &str) -> T {
+    /// Runs a script on each server that holds data.
+    async fn run<T: FromRedisValue>(&self, script: &str, argument: &str) -> Vec<T> {
         let command = ["EVAL", script, "0", &self.prefix, argument];
-        from_redis_value(self.server.command(&command).await).expect("the script's answer")
+        let mut answers = Vec::new();
+        for master in &self.masters {
+            let answer = from_redis_value(master.command(&command).await);
+            answers.push(answer.expect("the script's answer"));
+        }
+        answers
     }
 }
 
 impl Backing for Deployment {
     fn now(&self) -> BoxFuture<'_, OffsetDateTime> {
         Box::pin(async {
-            let time = self.server.command(&["TIME"]).await;
+            let time = self.masters[0].command(&["TIME"]).await;
             let (seconds, micros): (i64, i64) = from_redis_value(time).expect("a time");
             OffsetDateTime::from_unix_timestamp(seconds).unwrap() + Duration::microseconds(micros)
         })
@@ -108,9 +132,10 @@ impl Backing for Deployment {
 
     fn sessions(&self) -> BoxFuture<'_, usize> {
         Box::pin(async {
-            let (live, strange): (usize, Vec<String>) = self.run(AUDIT, "").await;
+            let audits: Vec<(usize, Vec<String>)> = self.run(AUDIT, "").await;
+            let strange: Vec<_> = audits.iter().flat_map(|(_, strange)| strange).collect();
             assert!(strange.is_empty(), "no session: {strange:?}");
-            live
+            audits.iter().map(|(live, _)| live).sum()
         })
     }
 }

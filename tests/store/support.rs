@@ -19,7 +19,12 @@ pub(crate) const LIMIT: std::time::Duration = std::time::Duration::from_secs(30)
 
 /// A store to connect to this server, with patience.
 pub(crate) fn builder(server: &RedisServer) -> RedisStoreBuilder {
-    cloakroom::redis::store(server.url())
+    builder_at(server.url())
+}
+
+/// The same, for whatever a URL names.
+pub(crate) fn builder_at(url: impl Into<String>) -> RedisStoreBuilder {
+    cloakroom::redis::store(url)
         .command_timeout(PATIENCE)
         .connect_timeout(PATIENCE)
 }

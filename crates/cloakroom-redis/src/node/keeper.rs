@@ -93,6 +93,10 @@ impl Shared {
     }
 
     fn lost(&self) {
+        if self.last_run().is_none() {
+            // It never was connected.
+            return;
+        }
         tracing::debug!(endpoint = %self.place, "store connection lost");
         self.state.send_replace(State::Lost);
         self.setup.observer.down();

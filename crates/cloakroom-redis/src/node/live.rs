@@ -24,9 +24,10 @@ impl Live {
         request: Request<'_>,
         asking: bool,
     ) -> Result<Vec<Reply>, DriverError> {
-        let replies = self.exchange(request.commands(&self.hashes), asking);
+        let in_cluster = self.server.in_cluster;
+        let replies = self.exchange(request.commands(&self.hashes, in_cluster), asking);
         let replies = replies.await?;
-        match request.by_text(&replies) {
+        match request.by_text(&replies, in_cluster) {
             Some(by_text) => self.exchange(vec![by_text], asking).await,
             None => Ok(replies),
         }

@@ -11,7 +11,7 @@ const OLDEST_IN_CLUSTER: (u32, u32) = (7, 0);
 #[derive(Debug)]
 pub(super) struct Server {
     version: String,
-    in_cluster: bool,
+    pub(super) in_cluster: bool,
     /// Differs from one start of a server program to the next.
     pub(super) run: String,
     /// The eviction policy, if it would lose sessions.

@@ -4,6 +4,7 @@
 //! each lead to one server. Every operation touches one bucket, so a table of buckets is all
 //! that a cluster needs.
 
+mod cluster;
 mod layout;
 mod one;
 mod place;
@@ -16,7 +17,8 @@ use crate::{
     scripts::Script,
 };
 use bytes::Bytes;
-use cloakroom_core::{Bucket, Buckets, ErrorKind, Health, Result};
+use cloakroom_core::{Bucket, Buckets, Health, Result};
+use cluster::Cluster;
 use layout::Board;
 use one::One;
 use std::sync::Arc;
@@ -42,6 +44,8 @@ pub(crate) struct Servers {
 enum Routes {
     /// One server serves all.
     One(One),
+    /// Each master of a cluster serves some.
+    Cluster(Cluster),
 }
 
 impl Servers {
@@ -68,11 +72,10 @@ impl Servers {
                 let setup = setup(layout::all_on_one(&board, &buckets));
                 Routes::One(One::watched(setup, watched).await?)
             }
-            Place::Cluster(_) => {
-                return Err(cloakroom_core::Error::new(
-                    ErrorKind::Config,
-                    "redis-cluster:// is not supported by this version",
-                ));
+            Place::Cluster(seeds) => {
+                let setup = setup(layout::spread(&board));
+                let board = Arc::clone(&board);
+                Routes::Cluster(Cluster::connect(setup, board, seeds, &buckets).await?)
             }
         };
         Ok(Self {
@@ -168,12 +171,14 @@ impl Servers {
     ) -> Result<Vec<Reply>> {
         match &self.routes {
             Routes::One(one) => one.node().send(request, deadline).await,
+            Routes::Cluster(cluster) => cluster.send(bucket, request, deadline).await,
         }
     }
 
     fn node(&self, bucket: Bucket) -> Result<Arc<Node>> {
         match &self.routes {
             Routes::One(one) => Ok(Arc::clone(one.node())),
+            Routes::Cluster(cluster) => cluster.node(bucket),
         }
     }
 
@@ -181,6 +186,7 @@ impl Servers {
     fn sends_elsewhere(&self, reply: &Reply) -> bool {
         match &self.routes {
             Routes::One(_) => false,
+            Routes::Cluster(_) => cluster::sends_elsewhere(reply),
         }
     }
 
@@ -188,6 +194,7 @@ impl Servers {
     pub(crate) fn health(&self) -> Health {
         match &self.routes {
             Routes::One(one) => one.node().health(),
+            Routes::Cluster(cluster) => cluster.health(),
         }
     }
 
@@ -202,6 +209,7 @@ impl Servers {
     pub(crate) fn publish(&self) -> &'static str {
         match &self.routes {
             Routes::One(_) => "PUBLISH",
+            Routes::Cluster(_) => "SPUBLISH",
         }
     }
 

@@ -1,0 +1,147 @@
+//! Buckets that move from master to master under traffic.
+
+use std::sync::Arc;
+
+use cloakroom_core::{Loaded, SessionStore, Which, key_slot};
+use cloakroom_redis::RedisStore;
+use cloakroom_testkit::conformance::draft::{Draft, login};
+use cloakroom_testkit::{RedisServer, eventually};
+use time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+use super::reading::{Readers, Writers};
+use super::servers::{Cluster, replicated};
+use crate::store::support::{LIMIT, assert_unavailable, builder_at, is_up};
+
+/// Twice the time of an election under the clusters' node timeout.
+const ELECTIONS: std::time::Duration = std::time::Duration::from_millis(4_500);
+
+/// The slot of a user's bucket.
+fn slot_of(store: &RedisStore, user: &str) -> u16 {
+    let bucket = store.user(user).unwrap().bucket;
+    key_slot(format!("{{{}}}", store.buckets().tag(bucket)).as_bytes())
+}
+
+/// The master of a slot, and another one.
+async fn two(cluster: &Cluster, slot: u16) -> (Arc<RedisServer>, Arc<RedisServer>) {
+    let from = cluster.owner(slot).await.unwrap();
+    let masters = cluster.masters().await;
+    let to = masters.iter().find(|m| m.port() != from.port()).unwrap();
+    (from, Arc::clone(to))
+}
+
+/// Twenty moves and ten changes of roles, while 64 tasks read and eight write.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_read_what_they_know_through_moves_and_failovers() {
+    let cluster = Cluster::start().await;
+    let store = builder_at(cluster.url()).command_timeout(Duration::SECOND);
+    let store = Arc::new(store.connect().await.unwrap());
+    let readers = Readers::start(&store, 64).await;
+    let writers = Writers::start(&store, 8).await;
+    let mut calm = [Instant::now(); 3];
+    for round in 0..10u16 {
+        for n in 0..2 {
+            let bucket = store.buckets().get(round * 6 + n).unwrap();
+            let slot = key_slot(format!("{{{}}}", store.buckets().tag(bucket)).as_bytes());
+            let (from, to) = two(&cluster, slot).await;
+            cluster.migrate(slot, &from, &to).await;
+        }
+        // A replica that has not heard of a move gets no votes; and one that gets them counts those
+        // of its last election, if that was less than twice the time of one ago: Redis 7.0.
+        cluster.settle().await;
+        let pair = usize::from(round % 3);
+        sleep_until(calm[pair]).await;
+        cluster.fail_over(pair).await;
+        calm[pair] = Instant::now() + ELECTIONS;
+        cluster.settle().await;
+    }
+    writers.finish(&store, "moves and failovers").await;
+    readers.finish("moves and failovers").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_a_bucket_moves_it_is_read_on_and_written_later() {
+    let cluster = Cluster::of(2, false).await;
+    let store = builder_at(cluster.url()).command_timeout(Duration::milliseconds(600));
+    let store = Arc::new(store.connect().await.unwrap());
+    let alice = store.user("alice").unwrap();
+    let sessions: Vec<_> = (0..8).map(|_| login(&alice).with("a", "1")).collect();
+    for new in &sessions {
+        store.create(new).await.unwrap();
+    }
+    let slot = slot_of(&store, "alice");
+    let (from, to) = two(&cluster, slot).await;
+    cluster.begin(slot, &from, &to).await;
+    for moved in 0..=9 {
+        // Some here, some there, and the index on one of them.
+        for new in &sessions {
+            let loaded = store.load(new.at).await.unwrap();
+            assert!(
+                matches!(loaded, Loaded::Found { .. }),
+                "{moved} moved: {loaded:?}"
+            );
+        }
+        if [0, 4, 9].contains(&moved) {
+            let error = assert_unavailable(store.list(&alice).await);
+            assert!(error.to_string().contains("TRYAGAIN"), "{error}");
+            assert_unavailable(store.revoke(&alice, Which::All).await);
+            assert_unavailable(store.end(sessions[0].at).await);
+        }
+        cluster.move_some(slot, &from, &to, 1).await;
+    }
+    let revoke = store.revoke(&alice, Which::All);
+    let finish = async {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        cluster.finish(slot, &from, &to).await;
+    };
+    let (revoked, ()) = tokio::join!(revoke, finish);
+    assert_eq!(revoked.unwrap(), 8, "it waited, and missed none");
+    for new in &sessions {
+        assert_eq!(store.load(new.at).await.unwrap(), Loaded::Absent);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_master_is_replaced_and_the_others_serve_on() {
+    let cluster = Cluster::start().await;
+    let store = builder_at(cluster.url()).command_timeout(Duration::SECOND);
+    let store = Arc::new(store.connect().await.unwrap());
+    let readers = Readers::start(&store, 16).await;
+    for master in cluster.masters().await {
+        // What is acknowledged may be lost with its master; what is asked for here may not.
+        replicated(&master).await;
+    }
+    let killed = Arc::clone(&cluster.nodes[0]);
+    killed.kill();
+    let promoted = || async { cluster.masters().await.len() == 3 };
+    assert!(eventually(LIMIT, promoted).await);
+    assert!(is_up(&store).await, "nobody has to ask for it");
+    let seen = readers.finish("a killed master").await;
+    let untroubled = seen.iter().filter(|seen| seen.errors == 0);
+    assert!(untroubled.count() > 0, "two masters of three serve on");
+}
+
+#[tokio::test]
+async fn a_master_that_stands_still_is_replaced() {
+    let cluster = Cluster::start().await;
+    let store = builder_at(cluster.url()).command_timeout(Duration::SECOND);
+    let store = Arc::new(store.connect().await.unwrap());
+    let readers = Readers::start(&store, 16).await;
+    for master in cluster.masters().await {
+        replicated(&master).await;
+    }
+    cluster.nodes[1].pause();
+    let promoted = || async {
+        let log = cluster.nodes[4].log();
+        log.contains("Failover election won") || log.contains("failover: I'm the new master")
+    };
+    assert!(
+        eventually(LIMIT, promoted).await,
+        "{}",
+        cluster.nodes[4].log()
+    );
+    assert!(is_up(&store).await, "nobody has to ask for it");
+    readers.finish("a master that stands still").await;
+    // It is back, believes for a moment that nothing has happened, and is asked nothing.
+    cluster.nodes[1].resume();
+}
