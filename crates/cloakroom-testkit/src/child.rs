@@ -116,7 +116,8 @@ impl OwnedChild {
         }
     }
 
-    fn stands_still(&self) -> bool {
+    /// Whether a signal has stopped it. Only for one that has not ended.
+    pub(crate) fn stands_still(&self) -> bool {
         let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         self.with(|child| {
             let status = waitid(

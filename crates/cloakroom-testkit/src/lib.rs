@@ -1,8 +1,9 @@
 //! Real servers to start and break, for Cloakroom's own tests.
 //!
-//! [`RedisServer`] is a `redis-server` child process on a port of its own, [`Process`] any other
-//! program, [`eventually`] a poll with a limit, [`conformance`] the suite that every session store
-//! must pass. All of them follow the same rules:
+//! [`RedisServer`] is a `redis-server` child process on a port of its own, [`RedisCluster`] several
+//! that share the slots, [`Link`] a network in front of one that can be made bad, [`Process`] any other program, [`eventually`] a poll with a
+//! limit, [`conformance`] the suite that every session store must pass. All of them follow the same
+//! rules:
 //!
 //! - **Nothing hangs.** Every wait has a limit, and a wait that reaches it panics with what the
 //!   child has printed so far.
@@ -34,13 +35,17 @@
 mod child;
 pub mod conformance;
 mod lines;
+mod link;
 mod poll;
 mod port;
 mod process;
+mod redis_cluster;
 mod redis_server;
 
+pub use link::{Direction, Link};
 pub use poll::eventually;
 pub use port::free_port;
 pub use process::{Process, ProcessBuilder};
 pub use redis;
+pub use redis_cluster::{ClusterNode, Failover, RedisCluster, RedisClusterBuilder, SlotMigration};
 pub use redis_server::{Monitor, RedisServer, RedisServerBuilder};

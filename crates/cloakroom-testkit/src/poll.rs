@@ -1,5 +1,6 @@
 //! Polling with a limit.
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// How long a poll sleeps between two looks.
@@ -40,6 +41,26 @@ where
             Ok(false) | Err(_) => return false,
         }
     }
+}
+
+/// Polls until there is something, like [`eventually`].
+pub(crate) async fn until_some<T, F, Fut>(limit: Duration, mut look: F) -> Option<T>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Option<T>>,
+{
+    let found = Mutex::new(None);
+    let _ = eventually(limit, || {
+        let look = look();
+        async {
+            let seen = look.await;
+            let done = seen.is_some();
+            *found.lock().unwrap() = seen;
+            done
+        }
+    })
+    .await;
+    found.into_inner().unwrap()
 }
 
 /// Polls a check that needs no waiting itself, like [`eventually`].

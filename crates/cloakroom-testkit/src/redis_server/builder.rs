@@ -1,7 +1,9 @@
 //! What a server is started with.
 
+use std::ffi::OsString;
+
 use super::RedisServer;
-use super::launch::{Spec, program};
+use super::launch::{Kind, Spec};
 
 /// A server to start. Made by [`RedisServer::builder`].
 #[derive(Debug)]
@@ -9,17 +11,30 @@ pub struct RedisServerBuilder(Spec);
 
 impl RedisServerBuilder {
     pub(super) fn new() -> Self {
-        Self(Spec {
-            program: program(),
-            args: Vec::new(),
-        })
+        Self(Spec::new(Kind::Plain))
+    }
+
+    /// Starts this program instead of the one that the environment names: another version, or a
+    /// Valkey.
+    #[must_use]
+    pub fn program(mut self, program: impl Into<OsString>) -> Self {
+        self.0.program = program.into();
+        self
     }
 
     /// Adds a configuration directive in the form of the command line, as in
     /// `arg("--appendonly", "yes")`. It wins over the defaults.
     #[must_use]
     pub fn arg(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.0.args.extend([name.into(), value.into()]);
+        self.0.arg(name, value);
+        self
+    }
+
+    /// Puts a [`Link`](crate::Link) in front of the server, which
+    /// [`RedisServer::link`] answers and [`RedisServer::url`] leads through.
+    #[must_use]
+    pub fn linked(mut self) -> Self {
+        self.0.linked = true;
         self
     }
 

@@ -57,6 +57,13 @@ impl Control {
         reply
     }
 
+    /// Sends a command of the testkit's own that may fail; `None` if it does.
+    pub(super) async fn ask(&self, name: &str, args: &[&str]) -> Option<Value> {
+        let reply = self.send(args).await.ok()?;
+        self.count(name);
+        Some(reply)
+    }
+
     /// The testkit's own calls since the server's statistics were last at zero.
     pub(super) fn own_counts(&self) -> Counts {
         self.own.lock().unwrap().clone()
@@ -69,18 +76,34 @@ impl Control {
 
     /// Whether a server that works in `dir` answers: and not somebody else's on the same port.
     pub(super) async fn answers_from(&self, dir: &Path) -> bool {
-        self.forget_counts();
-        let ping = self.exchange(pack(&["PING"]), LOOK_LIMIT).await;
-        if !matches!(ping, Ok(Value::SimpleString(pong)) if pong == "PONG") {
+        if !self.pongs().await {
             return false;
         }
-        self.count("ping");
         let home = self
             .exchange(pack(&["CONFIG", "GET", "dir"]), LOOK_LIMIT)
             .await;
         self.count("config|get");
         let dir = Value::BulkString(dir.as_os_str().as_encoded_bytes().to_vec());
         matches!(home, Ok(Value::Array(pair)) if pair.last() == Some(&dir))
+    }
+
+    /// Whether a sentinel that keeps its configuration in `conf` answers.
+    pub(super) async fn answers_with(&self, conf: &Path) -> bool {
+        if !self.pongs().await {
+            return false;
+        }
+        let info = self.exchange(pack(&["INFO", "server"]), LOOK_LIMIT).await;
+        self.count("info");
+        let info = info.and_then(|info| Ok(redis::from_redis_value::<String>(info)?));
+        let conf = format!("config_file:{}", conf.display());
+        info.is_ok_and(|info| info.lines().any(|line| line == conf))
+    }
+
+    async fn pongs(&self) -> bool {
+        self.forget_counts();
+        let ping = self.exchange(pack(&["PING"]), LOOK_LIMIT).await;
+        self.count("ping");
+        matches!(ping, Ok(Value::SimpleString(pong)) if pong == "PONG")
     }
 
     /// One open connection with that limit on each step.

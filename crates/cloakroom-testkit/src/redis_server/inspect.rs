@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
-use redis::{RedisResult, Value};
+use redis::{FromRedisValue, RedisResult, Value};
 
 use super::control::Counts;
 use super::{Monitor, RedisServer, info, launch};
@@ -45,6 +45,12 @@ impl RedisServer {
     /// If the server answers with an error, or not within 5 seconds.
     pub async fn try_command<A: AsRef<[u8]>>(&self, args: &[A]) -> RedisResult<Value> {
         self.control.send(args).await
+    }
+
+    /// Sends a command on the testkit's own account, which `name` is in the statistics; `None` if
+    /// it fails.
+    pub(crate) async fn ask<T: FromRedisValue>(&self, name: &str, args: &[&str]) -> Option<T> {
+        redis::from_redis_value(self.control.ask(name, args).await?).ok()
     }
 
     /// How many keys there are.

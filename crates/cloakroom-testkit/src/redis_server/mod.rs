@@ -13,11 +13,13 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::child::OwnedChild;
+use crate::link::Link;
 use crate::port::free_port;
 
 pub use builder::RedisServerBuilder;
 use control::Control;
-use launch::{Refusal, Spec};
+use launch::Refusal;
+pub(crate) use launch::{Kind, Spec};
 pub use monitor::Monitor;
 
 /// How many ports are tried: another process may take a free one first.
@@ -53,6 +55,7 @@ pub struct RedisServer {
     child: Mutex<Arc<OwnedChild>>,
     control: Arc<Control>,
     spec: Spec,
+    link: Option<Link>,
     dir: TempDir,
 }
 
@@ -73,10 +76,13 @@ impl RedisServer {
         RedisServerBuilder::new()
     }
 
-    async fn launch(spec: Spec) -> Self {
+    pub(crate) async fn launch(wanted: Spec) -> Self {
         for _ in 0..PORT_TRIES {
             let dir = TempDir::with_prefix("cloakroom-redis-").expect("a temporary directory");
             let control = Arc::new(Control::new(free_port()));
+            let link = wanted.linked.then(|| Link::to(control.port()));
+            let mut spec = wanted.clone();
+            spec.settle_ports(link.as_ref());
             match spec.launch(&control, dir.path()).await {
                 Ok(child) => {
                     let child = Mutex::new(Arc::new(child));
@@ -84,6 +90,7 @@ impl RedisServer {
                         child,
                         control,
                         spec,
+                        link,
                         dir,
                     };
                 }
@@ -94,16 +101,46 @@ impl RedisServer {
         panic!("{PORT_TRIES} ports were free and then taken before redis-server could bind them")
     }
 
-    /// `redis://127.0.0.1:PORT`. It stays the same over a restart.
+    /// `redis://127.0.0.1:PORT`, with the [public port](RedisServer::public_port).
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port())
+        format!("redis://127.0.0.1:{}", self.public_port())
     }
 
-    /// The port of 127.0.0.1. It stays the same over a restart.
+    /// The server's own port of 127.0.0.1. It stays the same over a restart.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.control.port()
+    }
+
+    /// The port that clients are meant to use, and that the server names to others: its link's,
+    /// or its own if it has none. It stays the same over a restart.
+    #[must_use]
+    pub fn public_port(&self) -> u16 {
+        self.link.as_ref().map_or(self.port(), Link::port)
+    }
+
+    /// The link in front of the server.
+    ///
+    /// # Panics
+    ///
+    /// If it was not started [linked](RedisServerBuilder::linked).
+    #[must_use]
+    pub fn link(&self) -> &Link {
+        let why = "a link has to be asked for: `linked()` before `start()`";
+        self.link.as_ref().expect(why)
+    }
+
+    /// Whether the server's process is there, running or paused.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.child().exited().is_none()
+    }
+
+    /// Whether the server's process is there and not paused.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.is_alive() && !self.child().stands_still()
     }
 
     /// Kills the server (SIGKILL), also a paused one; it has ended when this returns. Does
@@ -170,6 +207,13 @@ impl RedisServer {
     #[must_use]
     pub fn log(&self) -> String {
         launch::log(self.dir.path())
+    }
+
+    /// The value with which it was started under this name, the last if there are several.
+    pub(crate) fn directive(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.spec.args.chunks(2).rev();
+        let pair = pairs.find(|pair| pair[0] == name)?;
+        Some(&pair[1])
     }
 
     fn child(&self) -> Arc<OwnedChild> {
