@@ -4,9 +4,9 @@ use std::fmt::Debug;
 use std::sync::{Arc, Weak};
 
 use cloakroom_core::{BoxFuture, SessionStore};
-use cloakroom_testkit::RedisServer;
 use cloakroom_testkit::conformance::{Backing, Fixture};
 use cloakroom_testkit::redis::{FromRedisValue, from_redis_value};
+use cloakroom_testkit::{RedisCluster, RedisServer};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Mutex;
 
@@ -28,28 +28,39 @@ pub(crate) async fn server() -> Arc<RedisServer> {
 /// Four instances of one deployment.
 pub(crate) async fn fixture(case: &str) -> Fixture {
     let server = server().await;
-    fixture_on(&server.url(), vec![Arc::clone(&server)], (), case).await
+    fixture_on(&server.url(), server, case).await
 }
 
-/// The same, on whatever a URL names; `masters` hold the data, and `all` lives as long.
-pub(crate) async fn fixture_on(
-    url: &str,
-    masters: Vec<Arc<RedisServer>>,
-    all: impl Debug + Send + Sync + 'static,
-    case: &str,
-) -> Fixture {
+/// Servers of which some hold a deployment's data.
+pub(crate) trait Servers: Debug + Send + Sync + 'static {
+    /// Those that do.
+    fn masters(&self) -> Vec<&RedisServer>;
+}
+
+impl Servers for Arc<RedisServer> {
+    fn masters(&self) -> Vec<&RedisServer> {
+        vec![self]
+    }
+}
+
+/// As long as nothing fails.
+impl Servers for Arc<RedisCluster> {
+    fn masters(&self) -> Vec<&RedisServer> {
+        let nodes = self.nodes().iter();
+        nodes.take(3).map(|node| &**node).collect()
+    }
+}
+
+/// Four instances on whatever a URL names.
+pub(crate) async fn fixture_on(url: &str, servers: impl Servers, case: &str) -> Fixture {
     let prefix = format!("{case}:");
     let mut stores: Vec<Arc<dyn SessionStore>> = Vec::new();
     for _ in 0..4 {
         let store = builder_at(url).prefix(&prefix).connect().await;
         stores.push(Arc::new(store.unwrap()));
     }
-    let deployment = Deployment {
-        masters,
-        prefix,
-        _all: Box::new(all),
-    };
-    Fixture::new(stores, deployment)
+    let servers = Box::new(servers);
+    Fixture::new(stores, Deployment { servers, prefix })
 }
 
 /// Makes every session of a deployment older, as if this much time had passed: what it says of
@@ -96,9 +107,8 @@ return {live, strange}
 /// The keys of one deployment.
 #[derive(Debug)]
 struct Deployment {
-    masters: Vec<Arc<RedisServer>>,
+    servers: Box<dyn Servers>,
     prefix: String,
-    _all: Box<dyn Debug + Send + Sync>,
 }
 
 impl Deployment {
@@ -106,7 +116,7 @@ impl Deployment {
     async fn run<T: FromRedisValue>(&self, script: &str, argument: &str) -> Vec<T> {
         let command = ["EVAL", script, "0", &self.prefix, argument];
         let mut answers = Vec::new();
-        for master in &self.masters {
+        for master in self.servers.masters() {
             let answer = from_redis_value(master.command(&command).await);
             answers.push(answer.expect("the script's answer"));
         }
@@ -117,7 +127,7 @@ impl Deployment {
 impl Backing for Deployment {
     fn now(&self) -> BoxFuture<'_, OffsetDateTime> {
         Box::pin(async {
-            let time = self.masters[0].command(&["TIME"]).await;
+            let time = self.servers.masters()[0].command(&["TIME"]).await;
             let (seconds, micros): (i64, i64) = from_redis_value(time).expect("a time");
             OffsetDateTime::from_unix_timestamp(seconds).unwrap() + Duration::microseconds(micros)
         })

@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | `cr1:{tag}:s:<digest>` | hash | a session: one field for each attribute (JSON), and the header below |
 //! | `cr1:{tag}:u:<user digest>` | sorted set | digests of a user's sessions, by time of login |
-//! | `cr1:{tag}:bus` | channel | invalidations of this bucket |
+//! | `cr1:{tag}:bus` | channel, sharded in a cluster | invalidations of this bucket |
 //! | `cr1:{tag}:settings` | hash | in the first bucket: what all instances must agree on |
 //!
 //! | field | holds | field | holds |
@@ -33,10 +33,13 @@
 //! | create, commit, retire, rotate, end, list, revoke | one `EVALSHA` |
 //! | touch | one `EVALSHA` each, 128 together in one round trip |
 //! | connect | `ROLE`, `INFO`, then `SCRIPT LOAD` of each script, once for each connection |
+//! | each second, with Sentinels | `SENTINEL GET-MASTER-ADDR-BY-NAME`, `SENTINEL SENTINELS`, to each of them |
+//! | every three seconds, in a cluster, and on every doubt | `CLUSTER INFO`, `CLUSTER SLOTS`, to one node |
 //! | start | then `HSETNX` and `HGET` for each of the settings |
 //!
 //! All times are the server's; expiry is relative. A script that the server has lost (`NOSCRIPT`)
-//! did not run, and is sent again as text; nothing else is ever sent twice.
+//! did not run, and is sent again as text; what a cluster's node redirects did not run either, and is
+//! sent to the one that it names, after `ASKING` where it says so. Nothing else is ever sent twice.
 
 mod codec;
 mod driver;

@@ -6,14 +6,13 @@ use cloakroom_core::{ErrorKind, Health, Loaded, SessionStore, Touch};
 use cloakroom_testkit::conformance::draft::{Draft, anonymous};
 use cloakroom_testkit::{RedisServer, eventually};
 
-use super::servers::Cluster;
-use super::shared_cluster;
+use super::{cluster, shared_cluster, url};
 use crate::store::support::{LIMIT, builder_at};
 
 #[tokio::test]
 async fn each_bucket_lies_on_its_master() {
-    let cluster = Cluster::of(3, false).await;
-    let store = builder_at(cluster.url()).connect().await.unwrap();
+    let cluster = cluster().masters(3).replicas(0).start().await;
+    let store = builder_at(url(&cluster)).connect().await.unwrap();
     for bucket in store.buckets().iter() {
         let new = anonymous(bucket).with("a", "1");
         store.create(&new).await.unwrap();
@@ -23,7 +22,7 @@ async fn each_bucket_lies_on_its_master() {
         ));
     }
     let mut sizes = Vec::new();
-    for node in &cluster.nodes {
+    for node in cluster.nodes() {
         sizes.push(node.dbsize().await);
         let stats = node.command_stats().await;
         assert_eq!(stats.get("publish"), None, "messages stay on their master");
@@ -37,8 +36,8 @@ async fn each_bucket_lies_on_its_master() {
 
 #[tokio::test]
 async fn touches_of_many_buckets_are_one_pipeline_for_each_master() {
-    let cluster = Cluster::of(3, false).await;
-    let store = builder_at(cluster.url()).connect().await.unwrap();
+    let cluster = cluster().masters(3).replicas(0).start().await;
+    let store = builder_at(url(&cluster)).connect().await.unwrap();
     let mut touches = Vec::new();
     for bucket in store.buckets().iter() {
         let new = anonymous(bucket);
@@ -46,13 +45,13 @@ async fn touches_of_many_buckets_are_one_pipeline_for_each_master() {
         let ago = time::Duration::ZERO;
         touches.push(Touch { at: new.at, ago });
     }
-    for node in &cluster.nodes {
+    for node in cluster.nodes() {
         node.command(&["SCRIPT", "FLUSH", "SYNC"]).await;
         node.reset_stats().await;
     }
     store.touch(&touches).await.unwrap();
     let mut evals = 0;
-    for node in &cluster.nodes {
+    for node in cluster.nodes() {
         let stats = node.command_stats().await;
         assert!(stats["evalsha"] >= 20, "{stats:?}");
         evals += stats["eval"];
@@ -63,15 +62,15 @@ async fn touches_of_many_buckets_are_one_pipeline_for_each_master() {
 /// Sharded messages arrive where the bucket is.
 #[tokio::test]
 async fn a_script_publishes_on_the_sharded_channel() {
-    let cluster = Cluster::of(2, false).await;
-    let store = builder_at(cluster.url()).connect().await.unwrap();
+    let cluster = cluster().masters(2).replicas(0).start().await;
+    let store = builder_at(url(&cluster)).connect().await.unwrap();
     let mut published = 0;
     for bucket in store.buckets().iter() {
         let new = anonymous(bucket);
         store.create(&new).await.unwrap();
         store.end(new.at).await.unwrap();
     }
-    for node in &cluster.nodes {
+    for node in cluster.nodes() {
         let stats = node.command_stats().await;
         published += stats["spublish"];
         assert!(!stats.contains_key("publish"));
@@ -81,29 +80,29 @@ async fn a_script_publishes_on_the_sharded_channel() {
 
 #[tokio::test]
 async fn a_node_that_is_away_at_the_start_is_no_hindrance_unless_all_are() {
-    let cluster = Cluster::of(3, false).await;
-    cluster.nodes[2].kill();
-    let store = builder_at(cluster.url()).connect().await.unwrap();
+    let cluster = cluster().masters(3).replicas(0).start().await;
+    cluster.nodes()[2].kill();
+    let store = builder_at(url(&cluster)).connect().await.unwrap();
     assert_eq!(store.health(), Health::Down);
     let first = anonymous(store.buckets().get(0).unwrap());
     store.create(&first).await.unwrap();
     let last = anonymous(store.buckets().get(63).unwrap());
     let error = store.create(&last).await.unwrap_err();
     assert!(error.is_unavailable(), "{error}");
-    cluster.nodes[2].restart().await;
+    cluster.nodes()[2].restart().await;
     let back = || async { store.create(&last).await.is_ok() };
     assert!(eventually(LIMIT, back).await);
-    for node in &cluster.nodes {
+    for node in cluster.nodes() {
         node.kill();
     }
-    let error = builder_at(cluster.url()).connect().await.unwrap_err();
+    let error = builder_at(url(&cluster)).connect().await.unwrap_err();
     assert!(error.is_unavailable(), "{error}");
 }
 
 #[tokio::test]
 async fn a_url_for_one_server_does_not_lead_to_a_cluster() {
     let cluster = shared_cluster().await;
-    let error = builder_at(cluster.nodes[0].url())
+    let error = builder_at(cluster.nodes()[0].url())
         .connect()
         .await
         .unwrap_err();

@@ -4,25 +4,45 @@ mod cluster;
 mod moving;
 mod reading;
 mod sentinel;
-mod servers;
+mod sentinels;
 mod urls;
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use cloakroom_testkit::conformance::Fixture;
-use servers::{Cluster, Sentinels};
+use cloakroom_testkit::{RedisCluster, RedisClusterBuilder};
+use sentinels::Sentinels;
 use tokio::sync::Mutex;
 
 use crate::store::shared::fixture_on;
 
+/// How long a master is missed before a replica takes its place.
+const NODE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A cluster to start that misses a master quickly, and whose other masters serve on meanwhile.
+fn cluster() -> RedisClusterBuilder {
+    let builder = RedisCluster::builder().node_timeout(NODE_TIMEOUT);
+    builder.arg("--cluster-require-full-coverage", "no")
+}
+
+/// `redis-cluster://` with some of the nodes.
+fn url(cluster: &RedisCluster) -> String {
+    let hosts = cluster.nodes().iter().take(2);
+    let hosts: Vec<_> = hosts
+        .map(|node| format!("127.0.0.1:{}", node.port()))
+        .collect();
+    format!("redis-cluster://{}", hosts.join(","))
+}
+
 /// The cluster that tests share which leave it as it is.
-async fn shared_cluster() -> Arc<Cluster> {
-    static SHARED: Mutex<Weak<Cluster>> = Mutex::const_new(Weak::new());
+async fn shared_cluster() -> Arc<RedisCluster> {
+    static SHARED: Mutex<Weak<RedisCluster>> = Mutex::const_new(Weak::new());
     let mut shared = SHARED.lock().await;
     if let Some(cluster) = shared.upgrade() {
         return cluster;
     }
-    let cluster = Arc::new(Cluster::start().await);
+    let cluster = Arc::new(RedisCluster::start().await);
     *shared = Arc::downgrade(&cluster);
     cluster
 }
@@ -41,13 +61,11 @@ async fn shared_sentinels() -> Arc<Sentinels> {
 /// Four instances on three masters with their replicas.
 pub(crate) async fn cluster_fixture(case: &str) -> Fixture {
     let cluster = shared_cluster().await;
-    let masters = cluster.nodes[..3].to_vec();
-    fixture_on(&cluster.url(), masters, cluster, case).await
+    fixture_on(&url(&cluster), cluster, case).await
 }
 
 /// Four instances on a master that Sentinels watch.
 pub(crate) async fn sentinel_fixture(case: &str) -> Fixture {
     let sentinels = shared_sentinels().await;
-    let master = vec![Arc::clone(&sentinels.servers[0])];
-    fixture_on(&sentinels.url(), master, sentinels, case).await
+    fixture_on(&sentinels.url(), sentinels, case).await
 }

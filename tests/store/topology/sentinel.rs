@@ -7,7 +7,7 @@ use cloakroom_testkit::conformance::draft::anonymous;
 use cloakroom_testkit::{RedisServer, eventually};
 
 use super::reading::Readers;
-use super::servers::{Sentinels, replicated};
+use super::sentinels::{Sentinels, replicated};
 use super::shared_sentinels;
 use crate::store::support::{LIMIT, ask, builder_at, is_up, session};
 

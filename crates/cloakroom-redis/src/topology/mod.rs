@@ -9,6 +9,8 @@ mod layout;
 mod one;
 mod place;
 mod sentinel;
+#[cfg(test)]
+mod tests;
 
 use crate::{
     Command, Connection, Driver, DriverError, EventSink, Reply,
@@ -214,6 +216,10 @@ impl Servers {
     }
 
     /// The layout now and every later one.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the channel of invalidations")
+    )]
     pub(crate) fn layout(&self) -> watch::Receiver<Arc<Layout>> {
         self.board.layout()
     }
@@ -221,16 +227,28 @@ impl Servers {
     /// Counts up whenever another server than before serves some bucket: after a failover, and
     /// when a server was started again, what was acknowledged last may be lost. It also counts
     /// when a bucket was moved whole.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the channel of invalidations")
+    )]
     pub(crate) fn generation(&self) -> watch::Receiver<u64> {
         self.board.generation()
     }
 
     /// Somebody doubts the layout: look again soon.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the channel of invalidations")
+    )]
     pub(crate) fn doubt(&self) {
         self.board.doubt();
     }
 
     /// Opens a further connection to a master of the layout, for subscriptions.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the channel of invalidations")
+    )]
     pub(crate) async fn connect(
         &self,
         master: &Master,

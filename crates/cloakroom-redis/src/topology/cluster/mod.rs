@@ -117,19 +117,19 @@ impl Cluster {
             if wait && !deadline.pause(PAUSE).await {
                 return route.node.settle(request, replies);
             }
-            route = self.reroute(bucket, route, verdict)?;
+            route = self.reroute(bucket, &route, verdict)?;
         }
         Err(corrupt("a cluster redirects for ever"))
     }
 
     /// Where to go after a node did not do what it was asked.
-    fn reroute(&self, bucket: Bucket, from: Route, verdict: Verdict) -> Result<Route> {
+    fn reroute(&self, bucket: Bucket, from: &Route, verdict: Verdict) -> Result<Route> {
         match verdict {
             Verdict::Ask(endpoint) => Ok(Route {
                 node: self.shared.state().nodes.at(&endpoint),
                 endpoint,
+                slot: from.slot,
                 asking: true,
-                ..from
             }),
             Verdict::Moved(to) => {
                 self.shared.moved(bucket, &to);

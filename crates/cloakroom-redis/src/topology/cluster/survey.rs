@@ -143,11 +143,12 @@ fn granted(reply: Reply) -> Result<Reply, DriverError> {
         "This instance has cluster support disabled",
         "unknown command",
     ];
-    let is_none = |said: &&str| error.detail.starts_with(*said);
     Err(match &*error.code {
-        "ERR" if no_cluster.iter().any(|said| is_none(&said)) => DriverError::refused(
-            "the store's server is not in a Redis Cluster; use redis:// or rediss://",
-        ),
+        "ERR" if no_cluster.iter().any(|said| error.detail.starts_with(said)) => {
+            DriverError::refused(
+                "the store's server is not in a Redis Cluster; use redis:// or rediss://",
+            )
+        }
         "NOPERM" | "NOAUTH" | "WRONGPASS" => {
             DriverError::refused(format!("CLUSTER was refused: {}", error.code))
         }

@@ -3,7 +3,11 @@
 use super::{super::layout::Master, survey::Survey};
 use crate::Endpoint;
 use cloakroom_core::{Bucket, Buckets, key_slot};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// For so long a survey does not undo what a redirection told: whoever is asked for a survey may
+/// be the last to hear of a move. Should the redirection be wrong, then the next one tells.
+const TOLD_HOLDS: Duration = Duration::from_secs(1);
 
 /// The routing table.
 #[derive(Debug)]
@@ -50,11 +54,11 @@ impl Table {
     }
 
     /// Takes over what a node said that was asked at that time, except where a redirection has
-    /// told more since. Says whether a bucket has another master than before.
+    /// told more since, or shortly before. Says whether a bucket has another master than before.
     pub(super) fn survey(&mut self, survey: &Survey, asked: Instant) -> bool {
         let mut another = false;
         for row in &mut self.rows {
-            let known_since = row.told.is_some_and(|told| told >= asked);
+            let known_since = row.told.is_some_and(|told| told + TOLD_HOLDS > asked);
             if let Some(master) = survey.master(row.slot)
                 && !known_since
             {
@@ -93,7 +97,6 @@ impl Table {
 mod tests {
     use super::*;
     use crate::Reply;
-    use std::time::Duration;
 
     /// One master for each of these ports, with equal ranges.
     fn survey(ports: &[i64]) -> Survey {
@@ -136,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirection_is_newer_than_a_survey_that_began_before_it() {
+    fn a_redirection_outweighs_a_survey_for_a_while() {
         let buckets = Buckets::default();
         let (mut table, first) = (Table::new(&buckets), buckets.get(0).unwrap());
         let asked = Instant::now();
@@ -148,7 +151,9 @@ mod tests {
         table.survey(&survey(&[1]), asked);
         assert_eq!(port(&table, first), Some(2));
         assert_eq!(table.masters().len(), 2);
-        table.survey(&survey(&[1]), told + Duration::from_millis(1));
+        table.survey(&survey(&[1]), told + TOLD_HOLDS / 2);
+        assert_eq!(port(&table, first), Some(2));
+        table.survey(&survey(&[1]), told + TOLD_HOLDS);
         assert_eq!(port(&table, first), Some(1));
     }
 }

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use cloakroom_testkit::redis::{Client, FromRedisValue, RedisResult, cmd};
+use cloakroom_testkit::redis::{Client, FromRedisValue, RedisResult, Value, cmd, from_redis_value};
 use cloakroom_testkit::{Process, RedisServer, eventually, free_port};
 use tempfile::TempDir;
 
-use super::cluster::role;
+use crate::store::shared::Servers;
 use crate::store::support::{LIMIT, ask};
 
 /// The master's name.
@@ -93,6 +93,13 @@ impl Sentinels {
     }
 }
 
+/// As long as nothing fails.
+impl Servers for Arc<Sentinels> {
+    fn masters(&self) -> Vec<&RedisServer> {
+        vec![&self.servers[0]]
+    }
+}
+
 impl Sentinel {
     fn start(master: &str, password: &str) -> Self {
         let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
@@ -159,4 +166,24 @@ impl Sentinel {
 async fn server() -> RedisServer {
     let builder = RedisServer::builder().arg("--repl-diskless-sync-delay", "0");
     builder.start().await
+}
+
+async fn role(server: &RedisServer) -> String {
+    let role: Vec<Value> = ask(server, &["ROLE"]).await;
+    from_redis_value(role[0].clone()).unwrap()
+}
+
+/// Waits until a master's replica has all that the master has now.
+pub(crate) async fn replicated(master: &RedisServer) {
+    let info = async || ask::<String>(master, &["INFO", "replication"]).await;
+    let now = number(&info().await, "master_repl_offset:");
+    let in_step = || async { number(&info().await, ",offset=") >= now };
+    assert!(eventually(LIMIT, in_step).await, "{}", master.log());
+}
+
+/// The number that follows these words; 0 if they are not there.
+fn number(info: &str, words: &str) -> u64 {
+    let rest = info.split(words).nth(1).unwrap_or_default();
+    let digits = rest.split(|c: char| !c.is_ascii_digit()).next();
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
