@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use cloakroom_core::{ErrorKind, Health, Loaded, SessionStore, Touch};
+use cloakroom_testkit::conformance::Instance;
 use cloakroom_testkit::conformance::draft::{Draft, anonymous};
 use cloakroom_testkit::{RedisServer, eventually};
 
 use super::{cluster, shared_cluster, url};
+use crate::store::access;
 use crate::store::support::{LIMIT, builder_at};
 
 #[tokio::test]
@@ -124,4 +126,25 @@ async fn a_clusters_url_does_not_lead_to_one_server() {
         "{said}"
     );
     assert!(!said.contains("hush"), "{said}");
+}
+
+#[tokio::test]
+async fn the_permissions_in_the_manual_suffice() {
+    let cluster = cluster().masters(2).replicas(0).start().await;
+    let more = ["+cluster|info", "+cluster|slots", "+asking", "+spublish"];
+    let documented = access::documented();
+    let rules = documented.iter().filter(|rule| **rule != "+publish");
+    for node in cluster.nodes() {
+        let user = ["ACL", "SETUSER", "app", "reset", "on", ">pass"];
+        let rules: Vec<_> = rules.clone().copied().collect();
+        node.command(&[&user[..], &rules, &more].concat()).await;
+    }
+    let url = url(&cluster).replace("://", "://app:pass@");
+    let store = builder_at(url).prefix("shop:").connect().await.unwrap();
+    let store = Instance::new(Arc::new(store));
+    access::everything(&store).await;
+    for node in cluster.nodes() {
+        node.command(&["SCRIPT", "FLUSH"]).await;
+    }
+    access::everything(&store).await;
 }

@@ -25,7 +25,8 @@ pub use builder::RedisStoreBuilder;
 /// Keeps sessions in Redis or Valkey, shared by all instances of an application.
 ///
 /// Made by [`RedisStore::builder`]; applications use `cloakroom::open`. One multiplexed connection
-/// carries all commands, reconnects by itself, and refuses quickly while the server is away.
+/// to each master carries all commands, reconnects by itself, and refuses quickly while the server
+/// is away.
 #[derive(Debug)]
 pub struct RedisStore {
     servers: Servers,
