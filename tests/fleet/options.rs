@@ -39,7 +39,7 @@ async fn wrong_options_end_with_code_2() {
         (&["--port"], "--port"),
         (&["--driver", "fred"], "fred"),
         (&["--driver", "jedis"], "jedis"),
-        (&["--redis", "redis-cluster://a,b,c"], "redis-cluster://"),
+        (&["--redis", "redis-cluster://a,b/1"], "database 0"),
         (&["--redis", "redis-sentinel://a/main"], "redis-sentinel://"),
         (&["--redis", "mysql://root:hunter2@db"], "redis://"),
         (&["--version", "v1"], "--node"),

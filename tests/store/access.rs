@@ -62,7 +62,7 @@ async fn a_user_without_a_password_is_that_user() {
 }
 
 /// The permissions that the manual lists.
-fn documented() -> Vec<&'static str> {
+pub(crate) fn documented() -> Vec<&'static str> {
     let manual = include_str!("../../crates/cloakroom/manual/operations.md");
     let words = manual.split(|c: char| c.is_whitespace() || c == '`');
     let rules = words.filter(|word| word.starts_with('+'));
@@ -111,7 +111,7 @@ async fn the_fred_driver_needs_two_more_and_says_so() {
 }
 
 /// Every operation, in each of its ways through a script; every one fails the test on an error.
-async fn everything(store: &Instance) {
+pub(crate) async fn everything(store: &Instance) {
     use cloakroom_core::OnLimit::{EvictOldest, Refuse};
     let alice = store.user("alice");
     let new = || login(&alice).on_device("phone").with("a", "1");

@@ -105,7 +105,9 @@ async fn what_no_server_could_serve_is_refused_without_one() {
         "http://h",
         "redis://",
         "redis://h/a",
-        "redis-cluster://h",
+        "redis-cluster://h/1",
+        "redis-sentinel://h",
+        "redis-sentinel://h?master=main&other=1",
     ] {
         refusal(cloakroom::redis::store(url).connect().await);
     }

@@ -1,4 +1,6 @@
-//! Every case of the suite, against every store.
+//! Every case of the suite, against every store: both drivers, on one server, behind Sentinels and
+//! on a cluster, each without copies and with them. Where there are copies, each read is made of a
+//! copy and of the store behind it, and the two must agree.
 
 mod memory {
     use cloakroom_testkit::conformance::Fixture;
@@ -10,31 +12,6 @@ mod memory {
     cloakroom_testkit::session_store_conformance!(fixture);
 }
 
-mod redis {
-    use crate::store::shared;
-    use cloakroom::redis::RedisDriver;
-    use cloakroom_testkit::conformance::Fixture;
-
-    async fn fixture(case: &str) -> Fixture {
-        shared::fixture(RedisDriver, case).await
-    }
-
-    cloakroom_testkit::session_store_conformance!(fixture);
-}
-
-mod fred {
-    use crate::store::shared;
-    use cloakroom::redis::FredDriver;
-    use cloakroom_testkit::conformance::Fixture;
-
-    async fn fixture(case: &str) -> Fixture {
-        shared::fixture(FredDriver, case).await
-    }
-
-    cloakroom_testkit::session_store_conformance!(fixture);
-}
-
-/// Each read is made of a copy and of the store behind it, and they must agree.
 mod near_memory {
     use std::sync::Arc;
 
@@ -50,26 +27,33 @@ mod near_memory {
     cloakroom_testkit::session_store_conformance!(fixture);
 }
 
-mod near_redis {
-    use crate::store::shared;
-    use cloakroom::redis::RedisDriver;
-    use cloakroom_testkit::conformance::Fixture;
+/// The suite on stores that `$make` makes with each driver.
+macro_rules! with_each_driver {
+    ($($name:ident: $driver:ident, $make:path;)+) => {$(
+        mod $name {
+            use cloakroom::redis::$driver;
+            use cloakroom_testkit::conformance::Fixture;
 
-    async fn fixture(case: &str) -> Fixture {
-        shared::near_fixture(RedisDriver, case).await
-    }
+            async fn fixture(case: &str) -> Fixture {
+                $make($driver, case).await
+            }
 
-    cloakroom_testkit::session_store_conformance!(fixture);
+            cloakroom_testkit::session_store_conformance!(fixture);
+        }
+    )+};
 }
 
-mod near_fred {
-    use crate::store::shared;
-    use cloakroom::redis::FredDriver;
-    use cloakroom_testkit::conformance::Fixture;
-
-    async fn fixture(case: &str) -> Fixture {
-        shared::near_fixture(FredDriver, case).await
-    }
-
-    cloakroom_testkit::session_store_conformance!(fixture);
+with_each_driver! {
+    redis: RedisDriver, crate::store::shared::fixture;
+    fred: FredDriver, crate::store::shared::fixture;
+    near_redis: RedisDriver, crate::store::shared::near_fixture;
+    near_fred: FredDriver, crate::store::shared::near_fixture;
+    sentinel_redis: RedisDriver, crate::store::topology::sentinel_fixture;
+    sentinel_fred: FredDriver, crate::store::topology::sentinel_fixture;
+    near_sentinel_redis: RedisDriver, crate::store::topology::near_sentinel_fixture;
+    near_sentinel_fred: FredDriver, crate::store::topology::near_sentinel_fixture;
+    cluster_redis: RedisDriver, crate::store::topology::cluster_fixture;
+    cluster_fred: FredDriver, crate::store::topology::cluster_fixture;
+    near_cluster_redis: RedisDriver, crate::store::topology::near_cluster_fixture;
+    near_cluster_fred: FredDriver, crate::store::topology::near_cluster_fixture;
 }

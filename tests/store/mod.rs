@@ -18,6 +18,7 @@ mod outage;
 mod scripts;
 mod shared;
 mod support;
+mod topology;
 mod traffic;
 mod unknown;
 mod unwilling;

@@ -1,5 +1,6 @@
 //! One server for all cases of the binary, each under a key prefix of its own.
 
+use std::fmt::Debug;
 use std::sync::{Arc, Weak};
 
 use cloakroom_core::{BoxFuture, Buckets, Channel, SessionStore};
@@ -7,11 +8,11 @@ use cloakroom_near::{Limits, NearStore};
 use cloakroom_redis::Driver;
 use cloakroom_testkit::conformance::{Backing, Fixture};
 use cloakroom_testkit::redis::{FromRedisValue, from_redis_value};
-use cloakroom_testkit::{RedisServer, eventually};
+use cloakroom_testkit::{RedisCluster, RedisServer, eventually};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Mutex;
 
-use crate::store::support::{LIMIT, builder_with};
+use crate::store::support::{LIMIT, builder_of};
 
 /// The server that tests share as long as one of them needs it. The last one ends it: nothing
 /// stays behind when the binary ends.
@@ -29,28 +30,67 @@ pub(crate) async fn server() -> Arc<RedisServer> {
 /// Four instances of one deployment.
 pub(crate) async fn fixture(driver: impl Driver + Copy, case: &str) -> Fixture {
     let server = server().await;
-    let prefix = format!("{driver:?}.{case}:");
-    let mut stores: Vec<Arc<dyn SessionStore>> = Vec::new();
-    for _ in 0..4 {
-        let store = builder_with(driver, &server).prefix(&prefix).connect();
-        stores.push(Arc::new(store.await.unwrap()));
-    }
-    let copies = Vec::new();
-    let deployment = Deployment {
-        server,
-        prefix,
-        copies,
-    };
-    Fixture::new(stores, deployment)
+    fixture_on(driver, &server.url(), Arc::clone(&server), case).await
 }
 
 /// The same, each with copies.
 pub(crate) async fn near_fixture(driver: impl Driver + Copy, case: &str) -> Fixture {
     let server = server().await;
+    near_fixture_on(driver, &server.url(), Arc::clone(&server), case).await
+}
+
+/// Servers of which some hold a deployment's data.
+pub(crate) trait Servers: Debug + Send + Sync + 'static {
+    /// Those that do.
+    fn masters(&self) -> Vec<&RedisServer>;
+}
+
+impl Servers for Arc<RedisServer> {
+    fn masters(&self) -> Vec<&RedisServer> {
+        vec![self]
+    }
+}
+
+/// As long as nothing fails.
+impl Servers for Arc<RedisCluster> {
+    fn masters(&self) -> Vec<&RedisServer> {
+        let nodes = self.nodes().iter();
+        nodes.take(3).map(|node| &**node).collect()
+    }
+}
+
+/// Four instances on whatever a URL names.
+pub(crate) async fn fixture_on(
+    driver: impl Driver + Copy,
+    url: &str,
+    servers: impl Servers,
+    case: &str,
+) -> Fixture {
+    let prefix = format!("{driver:?}.{case}:");
+    let mut stores: Vec<Arc<dyn SessionStore>> = Vec::new();
+    for _ in 0..4 {
+        let store = builder_of(driver, url).prefix(&prefix).connect();
+        stores.push(Arc::new(store.await.unwrap()));
+    }
+    let deployment = Deployment {
+        servers: Box::new(servers),
+        prefix,
+        copies: Vec::new(),
+    };
+    Fixture::new(stores, deployment)
+}
+
+/// The same, each with copies.
+pub(crate) async fn near_fixture_on(
+    driver: impl Driver + Copy,
+    url: &str,
+    servers: impl Servers,
+    case: &str,
+) -> Fixture {
     let prefix = format!("near.{driver:?}.{case}:");
     let (mut pairs, mut copies) = (Vec::new(), Vec::new());
     for _ in 0..4 {
-        let store = builder_with(driver, &server)
+        let store = builder_of(driver, url)
             .prefix(&prefix)
             .renewal_interval(Duration::milliseconds(5))
             .connect();
@@ -60,7 +100,7 @@ pub(crate) async fn near_fixture(driver: impl Driver + Copy, case: &str) -> Fixt
         pairs.push((Arc::new(near) as Arc<dyn SessionStore>, truth));
     }
     let deployment = Deployment {
-        server,
+        servers: Box::new(servers),
         prefix,
         copies,
     };
@@ -112,16 +152,22 @@ return {live, strange}
 /// The keys of one deployment.
 #[derive(Debug)]
 struct Deployment {
-    server: Arc<RedisServer>,
+    servers: Box<dyn Servers>,
     prefix: String,
     /// The channels of those who keep copies.
     copies: Vec<Arc<Channel>>,
 }
 
 impl Deployment {
-    async fn run<T: FromRedisValue>(&self, script: &str, argument: &str) -> T {
+    /// Runs a script on each server that holds data.
+    async fn run<T: FromRedisValue>(&self, script: &str, argument: &str) -> Vec<T> {
         let command = ["EVAL", script, "0", &self.prefix, argument];
-        from_redis_value(self.server.command(&command).await).expect("the script's answer")
+        let mut answers = Vec::new();
+        for master in self.servers.masters() {
+            let answer = from_redis_value(master.command(&command).await);
+            answers.push(answer.expect("the script's answer"));
+        }
+        answers
     }
 }
 
@@ -131,8 +177,9 @@ impl Deployment {
         let bucket = Buckets::default().get(0).unwrap();
         let term = |channel: &Arc<Channel>| channel.lease(bucket).term;
         let before: Vec<_> = self.copies.iter().map(term).collect();
-        let kill = ["CLIENT", "KILL", "TYPE", "pubsub"];
-        self.server.command(&kill).await;
+        for server in self.servers.masters() {
+            server.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+        }
         let anew = || async {
             let mut pairs = self.copies.iter().zip(&before);
             pairs.all(|(channel, before)| term(channel) > *before)
@@ -146,7 +193,7 @@ impl Deployment {
 impl Backing for Deployment {
     fn now(&self) -> BoxFuture<'_, OffsetDateTime> {
         Box::pin(async {
-            let time = self.server.command(&["TIME"]).await;
+            let time = self.servers.masters()[0].command(&["TIME"]).await;
             let (seconds, micros): (i64, i64) = from_redis_value(time).expect("a time");
             OffsetDateTime::from_unix_timestamp(seconds).unwrap() + Duration::microseconds(micros)
         })
@@ -165,9 +212,10 @@ impl Backing for Deployment {
 
     fn sessions(&self) -> BoxFuture<'_, usize> {
         Box::pin(async {
-            let (live, strange): (usize, Vec<String>) = self.run(AUDIT, "").await;
+            let audits: Vec<(usize, Vec<String>)> = self.run(AUDIT, "").await;
+            let strange: Vec<_> = audits.iter().flat_map(|(_, strange)| strange).collect();
             assert!(strange.is_empty(), "no session: {strange:?}");
-            live
+            audits.iter().map(|(live, _)| live).sum()
         })
     }
 }

@@ -25,7 +25,17 @@ pub(crate) fn builder(server: &RedisServer) -> RedisStoreBuilder {
 
 /// The same through this driver.
 pub(crate) fn builder_with(driver: impl Driver, server: &RedisServer) -> RedisStoreBuilder {
-    cloakroom::redis::store_with(driver, server.url())
+    builder_of(driver, server.url())
+}
+
+/// The same, for whatever a URL names.
+pub(crate) fn builder_at(url: impl Into<String>) -> RedisStoreBuilder {
+    builder_of(RedisDriver, url)
+}
+
+/// The same through this driver.
+pub(crate) fn builder_of(driver: impl Driver, url: impl Into<String>) -> RedisStoreBuilder {
+    cloakroom::redis::store_with(driver, url)
         .command_timeout(PATIENCE)
         .connect_timeout(PATIENCE)
 }

@@ -18,7 +18,7 @@ use url::Url;
 /// assert!(Endpoint::parse("http://cache.internal").is_err());
 /// # Ok::<(), cloakroom_core::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// Host name or address.
     pub host: String,
@@ -41,20 +41,20 @@ impl Endpoint {
     ///
     /// [`ErrorKind::Config`], with what is wrong and without the URL, which may hold a password.
     pub fn parse(url: &str) -> Result<Self> {
+        Self::parse_with_port(url, 6379)
+    }
+
+    /// The same, with another port when the URL names none.
+    pub(crate) fn parse_with_port(url: &str, port: u16) -> Result<Self> {
         let bad = |what: String| Error::new(ErrorKind::Config, what);
         let url = Url::parse(url).map_err(|e| bad(format!("the store's URL is malformed: {e}")))?;
         let tls = match url.scheme() {
             "redis" => false,
             "rediss" => true,
-            "redis-cluster" | "redis-sentinel" | "rediss-cluster" | "rediss-sentinel" => {
-                return Err(bad(format!(
-                    "{}:// is not supported by this version; use redis:// or rediss:// with one server",
-                    url.scheme()
-                )));
-            }
             other => {
                 return Err(bad(format!(
-                    "the store's URL must begin with redis:// or rediss://, not {other}://"
+                    "the store's URL must begin with redis:// or rediss://, or with \
+                     redis-sentinel://, redis-cluster:// and the like, not {other}://"
                 )));
             }
         };
@@ -62,12 +62,21 @@ impl Endpoint {
         let host = host.ok_or_else(|| bad("the store's URL names no host".into()))?;
         Ok(Self {
             host: host.trim_matches(['[', ']']).to_owned(),
-            port: url.port().unwrap_or(6379),
+            port: url.port().unwrap_or(port),
             tls,
             username: decoded(url.username()),
             password: url.password().and_then(decoded),
             database: database(&url).map_err(bad)?,
         })
+    }
+
+    /// Another server, to be reached in the same way.
+    pub(crate) fn at(&self, host: impl Into<String>, port: u16) -> Self {
+        Self {
+            host: host.into(),
+            port,
+            ..self.clone()
+        }
     }
 }
 
@@ -127,7 +136,7 @@ mod tests {
             ("localhost", "malformed"),
             ("redis:///1", "no host"),
             ("redis://h/x", "number"),
-            ("redis-cluster://a,b", "not supported"),
+            ("redis-cluster://a", "redis://"),
             ("postgres://h", "redis://"),
         ] {
             let error = Endpoint::parse(url).unwrap_err().to_string();

@@ -59,11 +59,11 @@ impl Keys {
 
     /// Where the deployment's settings lie: under the first bucket's tag, which is the same
     /// whatever the number of buckets.
-    pub(crate) fn settings(&self) -> Result<Bytes> {
+    pub(crate) fn settings(&self) -> Result<(Bucket, Bytes)> {
         let first = self.buckets.iter().next().ok_or_else(|| {
             Error::new(ErrorKind::Internal, "a deployment has at least one bucket")
         })?;
-        Ok(format!("{}settings", self.bucket(first)).into())
+        Ok((first, format!("{}settings", self.bucket(first)).into()))
     }
 
     fn named(&self, bucket: Bucket, kind: char, digest: Digest) -> Bytes {

@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | `cr1:{tag}:s:<digest>` | hash | a session: one field for each attribute (JSON), and the header below |
 //! | `cr1:{tag}:u:<user digest>` | sorted set | digests of a user's sessions, by time of login |
-//! | `cr1:{tag}:bus` | channel | invalidations of this bucket |
+//! | `cr1:{tag}:bus` | channel, sharded in a cluster | invalidations of this bucket |
 //! | `cr1:{tag}:seq` | number | how many invalidations it has had |
 //! | `cr1:{tag}:lease` | string | what renewals write, in the first bucket of each master |
 //! | `cr1:{tag}:settings` | hash | in the first bucket: what all instances must agree on |
@@ -34,12 +34,15 @@
 //! | load | `PTTL`, `HGETALL`, in one round trip |
 //! | create, commit, retire, rotate, end, list, revoke | one `EVALSHA` |
 //! | touch | one `EVALSHA` each, 128 together in one round trip |
-//! | connect | `ROLE`, then `SCRIPT LOAD` of each script, once for each connection |
-//! | start | then `INFO`, and `HSETNX` and `HGET` for each of the settings |
-//! | listen, on a connection of its own | `SUBSCRIBE` of each bucket's channel, then at each renewal `GET` of each count, `SET` of the lease and `ECHO` |
+//! | connect | `ROLE`, `INFO`, then `SCRIPT LOAD` of each script, once for each connection |
+//! | each second, with Sentinels | `SENTINEL GET-MASTER-ADDR-BY-NAME`, `SENTINEL SENTINELS`, to each of them |
+//! | every three seconds, in a cluster, and on every doubt | `CLUSTER INFO`, `CLUSTER SLOTS`, to one node |
+//! | start | then `HSETNX` and `HGET` for each of the settings |
+//! | listen, on a further connection to each master | `SUBSCRIBE` or `SSUBSCRIBE` of each bucket's channel, then at each renewal `GET` of each count, `SET` of the lease and `ECHO` |
 //!
 //! All times are the server's; expiry is relative. A script that the server has lost (`NOSCRIPT`)
-//! did not run, and is sent again as text; nothing else is ever sent twice.
+//! did not run, and is sent again as text; what a cluster's node redirects did not run either, and is
+//! sent to the one that it names, after `ASKING` where it says so. Nothing else is ever sent twice.
 
 mod channel;
 mod codec;

@@ -9,7 +9,12 @@ use std::sync::Arc;
 /// |---|---|
 /// | `memory:` | this process's memory |
 /// | `redis://[user:password@]host[:port][/database]` | one Redis or Valkey server |
-/// | `rediss://…` | the same over TLS, with the feature `tls` |
+/// | `redis-sentinel://[user:password@]host[:port],…[/database]?master=name` | the master of this name that the Sentinels at these hosts watch |
+/// | `redis-cluster://[user:password@]host[:port],…` | a cluster of Redis 7.0 or Valkey, found by any of these nodes |
+/// | `rediss://…`, `rediss-sentinel://…`, `rediss-cluster://…` | the same over TLS, with the feature `tls` |
+///
+/// User and password are for the servers that hold the data, all of them. Sentinels that ask for
+/// their own take `sentinel_username` and `sentinel_password` as further parameters.
 ///
 /// For other settings, like a key prefix or another command timeout, use `redis::store`.
 ///

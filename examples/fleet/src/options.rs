@@ -176,14 +176,6 @@ mod tests {
             ("fleet --node --version v3", "[possible values: v1, v2]"),
             ("fleet --node --version v1 --green 3", "cannot be used with"),
             ("fleet --driver fred", "not in this version yet"),
-            (
-                "fleet --redis redis-cluster://a,b",
-                "redis-cluster:// is not in this version yet",
-            ),
-            (
-                "fleet --redis redis-sentinel://a/m",
-                "not in this version yet",
-            ),
             ("fleet --redis http://user:secret@a", "redis://"),
         ] {
             let said = refused(line);

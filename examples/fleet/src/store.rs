@@ -22,10 +22,10 @@ impl StoreUrl {
             return Ok(Self("memory:".to_owned()));
         }
         match url.split_once(':').map(|(scheme, _)| scheme) {
-            Some("memory" | "redis" | "rediss") => Ok(Self(url.to_owned())),
-            Some(scheme @ ("redis-cluster" | "redis-sentinel")) => Err(Failure::usage(format!(
-                "{scheme}:// is not in this version yet; give one server as redis://HOST:PORT"
-            ))),
+            Some(
+                "memory" | "redis" | "rediss" | "redis-sentinel" | "rediss-sentinel"
+                | "redis-cluster" | "rediss-cluster",
+            ) => Ok(Self(url.to_owned())),
             _ => Err(Failure::usage(
                 "--redis needs an address like redis://127.0.0.1:6379 or rediss://HOST:PORT",
             )),

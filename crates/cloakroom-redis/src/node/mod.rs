@@ -1,21 +1,30 @@
 //! One server, kept connected: deadlines, reconnection, and nothing sent twice.
 
+mod deadline;
+mod handshake;
 mod keeper;
+mod live;
 mod refusal;
+mod request;
+mod server;
 
-use crate::{Command, Connection, Driver, DriverError, Endpoint, Reply, scripts::Script};
-use bytes::Bytes;
+use crate::{Driver, DriverError, Endpoint, Reply};
 use cloakroom_core::{Error, ErrorKind, Health, Result};
-use refusal::answered;
+use live::Live;
+use refusal::describe;
 use std::{
+    error::Error as _,
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::{
-    sync::{Notify, watch},
-    task::AbortHandle,
-    time::timeout,
-};
+use tokio::{runtime::Handle, sync::watch, task::AbortHandle};
+
+pub(crate) use deadline::Deadline;
+pub(crate) use handshake::check_role;
+pub(crate) use keeper::Locate;
+
+pub(crate) use request::{Request, Run, is_lost};
 
 /// How long to wait for a server.
 #[derive(Debug, Clone, Copy)]
@@ -24,27 +33,36 @@ pub(crate) struct Timeouts {
     pub(crate) command: Duration,
 }
 
+/// What all nodes of a store share.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(crate) driver: Arc<dyn Driver>,
+    pub(crate) timeouts: Timeouts,
+    /// Whether the servers must be nodes of a cluster; otherwise they must not be.
+    pub(crate) cluster: bool,
+    pub(crate) observer: Arc<dyn Observer>,
+}
+
+/// Whoever is told what becomes of a node. Called from the node's own task: must not block.
+pub(crate) trait Observer: fmt::Debug + Send + Sync {
+    /// A connection stands; `another` unless the one before led to the same run of a server.
+    fn up(&self, endpoint: &Endpoint, another: bool);
+    /// A connection was lost, or an attempt to connect failed.
+    fn down(&self);
+}
+
 /// How long a refusal, or an answer that must not be, is held against a server. It must end by
 /// itself: an instance that is asked for nothing because it seems unwell would stay so.
 const RECENT: Duration = Duration::from_secs(1);
-
-/// A connection that passed the handshake, with the scripts that its server holds.
-#[derive(Debug)]
-struct Live {
-    connection: Box<dyn Connection>,
-    /// The scripts' hashes, by [`Script::index`].
-    hashes: Vec<Bytes>,
-    closed: Arc<Notify>,
-}
 
 #[derive(Debug, Clone)]
 enum State {
     /// Usable.
     Up(Arc<Live>),
-    /// Lost a moment ago; the first attempt to reconnect is under way.
+    /// Not connected, or no longer; the first attempt is under way.
     Lost,
     /// The last attempt failed: callers are refused at once.
-    Down(Arc<str>),
+    Down(Arc<DriverError>),
 }
 
 /// One server. A task of its own reconnects for as long as the node exists.
@@ -62,10 +80,11 @@ impl Drop for Node {
 
 #[derive(Debug)]
 struct Shared {
-    driver: Arc<dyn Driver>,
-    endpoint: Endpoint,
-    timeouts: Timeouts,
+    setup: Setup,
+    place: Box<dyn Locate>,
     state: watch::Sender<State>,
+    /// The run of the server that was connected last.
+    run: Mutex<Option<String>>,
     /// When the server last refused what it was asked, if it has done nothing since.
     refused: Mutex<Option<Instant>>,
     /// When an answer last cost the connection.
@@ -74,128 +93,129 @@ struct Shared {
 
 impl Node {
     /// Connects for the first time.
-    pub(crate) async fn connect(
-        driver: Arc<dyn Driver>,
-        endpoint: Endpoint,
-        timeouts: Timeouts,
-    ) -> Result<Self> {
-        let live = keeper::establish(&*driver, &endpoint, timeouts.connect)
-            .await
-            .map_err(|e| {
-                let kind = if e.is_refused() {
-                    ErrorKind::Config
-                } else {
-                    ErrorKind::Unavailable
-                };
-                Error::new(kind, format!("can't use the store at {endpoint}")).with_source(e)
-            })?;
-        let shared = Arc::new(Shared {
-            driver,
-            endpoint,
-            timeouts,
-            state: watch::Sender::new(State::Up(live)),
-            refused: Mutex::default(),
-            distrusted: Mutex::default(),
-        });
-        let keeper = tokio::spawn(keeper::keep_connected(Arc::downgrade(&shared))).abort_handle();
-        Ok(Self { shared, keeper })
+    pub(crate) async fn connect(setup: Setup, place: impl Locate) -> Result<Self> {
+        let live = keeper::establish(&setup, &place).await;
+        let live = live.map_err(|e| unusable(&place, e.is_refused(), e))?;
+        let shared = Arc::new(Shared::new(setup, place));
+        shared.connected(live);
+        Ok(Self::keep(shared, &Handle::current()))
+    }
+
+    /// Begins to connect; whoever asks meanwhile waits for the first attempt.
+    pub(crate) fn begin(setup: Setup, place: impl Locate, runtime: &Handle) -> Self {
+        Self::keep(Arc::new(Shared::new(setup, place)), runtime)
+    }
+
+    fn keep(shared: Arc<Shared>, runtime: &Handle) -> Self {
+        let keeper = runtime.spawn(keeper::keep_connected(Arc::downgrade(&shared)));
+        let keeper = keeper.abort_handle();
+        Self { shared, keeper }
+    }
+
+    /// Waits for the first attempt to connect.
+    pub(crate) async fn ready(&self) -> Result<()> {
+        match self.shared.settled().await {
+            State::Down(e) => Err(unusable(&*self.shared.place, e.is_refused(), e)),
+            State::Up(_) | State::Lost => Ok(()),
+        }
     }
 
     pub(crate) fn health(&self) -> Health {
-        let up = matches!(&*self.shared.state.borrow(), State::Up(_));
         let refuses = self
             .shared
             .refused()
             .is_some_and(|at| at.elapsed() < RECENT);
-        if up && !refuses && !self.keeper.is_finished() {
+        if self.endpoint().is_some() && !refuses && !self.keeper.is_finished() {
             Health::Up
         } else {
             Health::Down
         }
     }
 
-    /// Sends one command.
-    pub(crate) async fn call(&self, command: Command) -> Result<Reply> {
-        let reply = self
-            .within_deadline(async |live| live.connection.call(command).await)
-            .await?;
-        self.judge(reply)
-    }
-
-    /// Sends several commands in one round trip; the first refusal fails all.
-    pub(crate) async fn pipeline(&self, commands: Vec<Command>) -> Result<Vec<Reply>> {
-        let replies = self
-            .within_deadline(async |live| live.connection.pipeline(commands).await)
-            .await?;
-        replies.into_iter().map(|reply| self.judge(reply)).collect()
-    }
-
-    /// Runs one script: by its hash, and by its text when the server has lost it.
-    pub(crate) async fn run(
-        &self,
-        script: Script,
-        keys: &[Bytes],
-        argv: &[Bytes],
-    ) -> Result<Reply> {
-        let reply = self
-            .within_deadline(async |live| {
-                let by_hash = eval(live, script, keys, argv);
-                match live.connection.call(by_hash).await? {
-                    Reply::Error(e) if e.code == "NOSCRIPT" => {
-                        // The server did not run it, so sending it again runs it once.
-                        let source = Bytes::from_static(script.source().as_bytes());
-                        let by_text = Command::new("EVAL").arg(source);
-                        live.connection.call(with_keys(by_text, keys, argv)).await
-                    }
-                    reply => Ok(reply),
-                }
-            })
-            .await?;
-        let reply = self.judge(reply)?;
-        if self.shared.refused().take().is_some() {
-            tracing::info!(endpoint = %self.shared.endpoint, "store serves again");
+    /// Where its connection leads, if it has one.
+    pub(crate) fn endpoint(&self) -> Option<Endpoint> {
+        match &*self.shared.state.borrow() {
+            State::Up(live) => Some(live.endpoint.clone()),
+            State::Lost | State::Down(_) => None,
         }
-        Ok(reply)
     }
 
-    /// Runs one script many times in one round trip.
-    pub(crate) async fn run_many(
+    /// Asks and judges the answer: the first refusal fails all.
+    pub(crate) async fn send(
         &self,
-        script: Script,
-        runs: &[(Vec<Bytes>, Vec<Bytes>)],
-    ) -> Result<()> {
-        let replies = self
-            .within_deadline(async |live| {
-                let commands = runs.iter().map(|(k, a)| eval(live, script, k, a));
-                live.connection.pipeline(commands.collect()).await
-            })
-            .await?;
-        for ((keys, argv), reply) in runs.iter().zip(replies) {
-            match reply {
-                Reply::Error(e) if e.code == "NOSCRIPT" => {
-                    self.run(script, keys, argv).await?;
-                }
-                reply => drop(self.judge(reply)?),
+        request: Request<'_>,
+        deadline: Deadline,
+    ) -> Result<Vec<Reply>> {
+        let replies = self.ask(request, false, deadline).await?;
+        self.settle(request, replies)
+    }
+
+    /// Asks, once, and answers whatever the server said. With `asking` each command is preceded
+    /// by `ASKING`.
+    ///
+    /// Waits for a connection and for the answer, both before the deadline. When the answer
+    /// doesn't come the connection is given up: it may be half open, and its server may be stopped.
+    pub(crate) async fn ask(
+        &self,
+        request: Request<'_>,
+        asking: bool,
+        deadline: Deadline,
+    ) -> Result<Vec<Reply>> {
+        let mut asked = None;
+        let attempt = async {
+            if self.keeper.is_finished() {
+                return Err(Error::new(
+                    ErrorKind::Unavailable,
+                    "the runtime that the store was opened on has ended; open it on the one that serves",
+                ));
             }
+            let live = self.shared.live().await?;
+            let (live, _) = asked.insert((live, tokio::time::Instant::now()));
+            live.ask(request, asking).await.map_err(unavailable)
+        };
+        let result = deadline.bound(attempt).await;
+        if let (Err(error), Some((live, since))) = (&result, &asked)
+            && (error.source().is_some() || deadline.waited_long(*since))
+        {
+            live.closed.notify_one();
         }
-        Ok(())
+        result
+    }
+
+    /// Judges the replies to a request; the first refusal fails all.
+    pub(crate) fn settle(&self, request: Request<'_>, replies: Vec<Reply>) -> Result<Vec<Reply>> {
+        let replies = replies.into_iter().map(|reply| self.judge(reply));
+        let replies = replies.collect::<Result<_>>()?;
+        if matches!(request, Request::Script(..)) && self.shared.refused().take().is_some() {
+            tracing::info!(endpoint = %self.shared.place, "store serves again");
+        }
+        Ok(replies)
     }
 
     /// A server that refuses may have lost its role: then another connection may lead to the one
     /// that has it now.
-    fn judge(&self, reply: Reply) -> Result<Reply> {
+    pub(crate) fn judge(&self, reply: Reply) -> Result<Reply> {
         if let Reply::Error(error) = &reply
             && refusal::did_not_run(error)
         {
             if self.shared.refused().replace(Instant::now()).is_none() {
-                let why = refusal::describe(error);
-                tracing::warn!(endpoint = %self.shared.endpoint, why, "store refuses");
+                let why = describe(error);
+                tracing::warn!(endpoint = %self.shared.place, why, "store refuses");
             }
             if refusal::lost_its_role(error) {
                 self.distrust();
             }
         }
-        answered(reply)
+        refusal::answered(reply)
+    }
+
+    /// The same; what can't be an answer costs the connection.
+    pub(crate) fn judge_or_distrust(&self, reply: Reply) -> Result<Reply> {
+        let answer = self.judge(reply);
+        if matches!(&answer, Err(e) if e.kind() == ErrorKind::Corrupt) {
+            self.distrust();
+        }
+        answer
     }
 
     /// Gives up the current connection: it answered something that it must not. Not again and
@@ -207,57 +227,52 @@ impl Node {
             return;
         }
         *last = Some(Instant::now());
+        self.give_up();
+    }
+
+    /// Gives up the current connection, if there is one.
+    pub(crate) fn give_up(&self) {
         if let State::Up(live) = &*self.shared.state.borrow() {
             live.closed.notify_one();
         }
     }
-
-    /// Waits for a connection and for the answer, both within the command's deadline. After a
-    /// deadline the connection is given up: it may be half open, and its server may be stopped.
-    async fn within_deadline<T>(
-        &self,
-        ask: impl AsyncFnOnce(&Live) -> Result<T, DriverError>,
-    ) -> Result<T> {
-        let limit = self.shared.timeouts.command;
-        let mut asked = None;
-        let attempt = async {
-            if self.keeper.is_finished() {
-                return Err(Error::new(
-                    ErrorKind::Unavailable,
-                    "the runtime that the store was opened on has ended; open it on the one that serves",
-                ));
-            }
-            let live = asked.insert(self.shared.live().await?);
-            ask(live).await.map_err(unavailable)
-        };
-        let result = timeout(limit, attempt).await.unwrap_or_else(|_| {
-            Err(Error::new(
-                ErrorKind::Unavailable,
-                format!("the store did not answer within {limit:?}"),
-            ))
-        });
-        if let (Err(_), Some(live)) = (&result, &asked) {
-            live.closed.notify_one();
-        }
-        result
-    }
 }
 
 impl Shared {
+    fn new(setup: Setup, place: impl Locate) -> Self {
+        Self {
+            setup,
+            place: Box::new(place),
+            state: watch::Sender::new(State::Lost),
+            run: Mutex::default(),
+            refused: Mutex::default(),
+            distrusted: Mutex::default(),
+        }
+    }
+
     fn refused(&self) -> MutexGuard<'_, Option<Instant>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn live(&self) -> Result<Arc<Live>> {
+    fn last_run(&self) -> MutexGuard<'_, Option<String>> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state when no first attempt is under way.
+    async fn settled(&self) -> State {
         let mut states = self.state.subscribe();
         let state = states.wait_for(|state| !matches!(state, State::Lost)).await;
-        match state.as_deref() {
-            Ok(State::Up(live)) => Ok(Arc::clone(live)),
-            Ok(State::Down(why)) => Err(Error::new(
+        state.map_or(State::Lost, |state| state.clone())
+    }
+
+    async fn live(&self) -> Result<Arc<Live>> {
+        match self.settled().await {
+            State::Up(live) => Ok(live),
+            State::Down(why) => Err(Error::new(
                 ErrorKind::Unavailable,
                 format!("the store can't be reached: {why}"),
             )),
-            Ok(State::Lost) | Err(_) => Err(Error::new(
+            State::Lost => Err(Error::new(
                 ErrorKind::Unavailable,
                 "the store's connection was closed",
             )),
@@ -265,16 +280,17 @@ impl Shared {
     }
 }
 
-fn eval(live: &Live, script: Script, keys: &[Bytes], argv: &[Bytes]) -> Command {
-    let command = Command::new("EVALSHA").arg(live.hashes[script.index()].clone());
-    with_keys(command, keys, argv)
-}
-
-fn with_keys(command: Command, keys: &[Bytes], argv: &[Bytes]) -> Command {
-    command
-        .arg(keys.len().to_string())
-        .args(keys.iter().cloned())
-        .args(argv.iter().cloned())
+fn unusable(
+    place: &dyn Locate,
+    refused: bool,
+    cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    let kind = if refused {
+        ErrorKind::Config
+    } else {
+        ErrorKind::Unavailable
+    };
+    Error::new(kind, format!("can't use the store at {place}")).with_source(cause)
 }
 
 fn unavailable(error: DriverError) -> Error {

@@ -23,7 +23,7 @@ fn refused(error: &ServerError) -> Error {
 
 /// Refusals that say nothing about what was asked: the server can't serve at the moment.
 pub(super) fn did_not_run(error: &ServerError) -> bool {
-    const NOT_NOW: [&str; 10] = [
+    const NOT_NOW: [&str; 11] = [
         "LOADING",
         "BUSY",
         "OOM",
@@ -34,6 +34,7 @@ pub(super) fn did_not_run(error: &ServerError) -> bool {
         "CLUSTERDOWN",
         "TRYAGAIN",
         "MOVED",
+        "ASK",
     ];
     NOT_NOW.contains(&code(error))
 }

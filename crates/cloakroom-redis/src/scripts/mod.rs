@@ -39,6 +39,12 @@ impl Script {
         self as usize
     }
 
+    /// Whether it touches other keys than those that it is given: the announcement's aside, all do
+    /// but the one that writes a session's own hash alone.
+    pub(crate) fn reaches_further(self) -> bool {
+        !matches!(self, Self::Touch)
+    }
+
     /// The texts of all scripts, by [`index`](Self::index).
     pub(crate) fn sources() -> impl Iterator<Item = &'static str> {
         SOURCES.iter().map(String::as_str)

@@ -2,12 +2,12 @@
 
 use super::RedisStore;
 use crate::{
-    Driver, Endpoint,
+    Driver,
     channel::{ChannelRules, Context, Timing},
     keys::Keys,
-    node::{Node, Timeouts},
+    node::Timeouts,
     settings,
-    topology::{Layout, Master, Servers},
+    topology::{Place, Servers},
 };
 use cloakroom_core::{Buckets, Error, ErrorKind, OsEntropy, Result, UserHasher};
 use std::sync::{Arc, OnceLock};
@@ -113,7 +113,7 @@ impl RedisStoreBuilder {
     ///
     /// Dropping the future gives up; the deployment's settings may have been laid down.
     pub async fn connect(self) -> Result<RedisStore> {
-        let endpoint = Endpoint::parse(&self.url)?;
+        let place = Place::parse(&self.url)?;
         let keys = Keys::new(&self.prefix, Buckets::new(self.buckets)?)?;
         let timeouts = Timeouts {
             connect: positive("connect timeout", self.connect_timeout)?,
@@ -124,24 +124,14 @@ impl RedisStoreBuilder {
             connect: timeouts.connect,
             answer: timeouts.command,
         };
-        let master = Master {
-            endpoint: endpoint.clone(),
-            buckets: keys.buckets().iter().collect(),
-        };
-        let layout = Layout {
-            masters: vec![master],
-            sharded: false,
-        };
-        let servers = Arc::new(Servers {
-            driver: Arc::clone(&self.driver),
-            layout: tokio::sync::watch::Sender::new(Arc::new(layout)),
-        });
-        let node = Node::connect(self.driver, endpoint, timeouts).await?;
-        settings::check_server(&node).await?;
-        settings::agree(&node, &keys, &self.users).await?;
-        let listening = Context::new(servers, keys.clone(), timing, self.rules, &OsEntropy)?;
+        let buckets = keys.buckets().clone();
+        let servers = Servers::open(self.driver, place, timeouts, buckets).await?;
+        settings::agree(&servers, &keys, &self.users).await?;
+        let servers = Arc::new(servers);
+        let (rules, entropy) = (self.rules, OsEntropy);
+        let listening = Context::new(Arc::clone(&servers), keys.clone(), timing, rules, &entropy)?;
         Ok(RedisStore {
-            node,
+            servers,
             keys,
             users: self.users,
             listening: Arc::new(listening),

@@ -8,8 +8,9 @@ use crate::{
     channel::{Context, Subscriptions},
     codec::{self, corrupt},
     keys::Keys,
-    node::Node,
+    node::Run,
     scripts::Script,
+    topology::Servers,
 };
 use arguments::Arguments;
 use bytes::Bytes;
@@ -29,10 +30,11 @@ pub use builder::RedisStoreBuilder;
 /// Keeps sessions in Redis or Valkey, shared by all instances of an application.
 ///
 /// Made by [`RedisStore::builder`]; applications use `cloakroom::open`. One multiplexed connection
-/// carries all commands, reconnects by itself, and refuses quickly while the server is away.
+/// to each master carries all commands, reconnects by itself, and refuses quickly while the server
+/// is away.
 #[derive(Debug)]
 pub struct RedisStore {
-    node: Node,
+    servers: Arc<Servers>,
     keys: Keys,
     users: UserHasher,
     listening: Arc<Context>,
@@ -41,13 +43,20 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    async fn run(&self, script: Script, keys: &[Bytes], argv: Arguments) -> Result<Reply> {
-        self.node.run(script, keys, &argv.into_vec()).await
+    async fn run(
+        &self,
+        bucket: Bucket,
+        script: Script,
+        keys: &[Bytes],
+        argv: Arguments,
+    ) -> Result<Reply> {
+        let argv = argv.into_vec();
+        self.servers.run(bucket, script, keys, &argv).await
     }
 
     /// What every script is given first.
     fn arguments(&self, bucket: Bucket) -> Arguments {
-        Arguments::new(self.keys.bucket(bucket), "PUBLISH")
+        Arguments::new(self.keys.bucket(bucket), self.servers.publish())
     }
 
     async fn load_now(&self, at: Address) -> Result<Loaded> {
@@ -58,7 +67,11 @@ impl RedisStore {
             Command::new("PTTL").arg(key.clone()),
             Command::new("HGETALL").arg(key),
         ];
-        let mut replies = self.node.pipeline(commands).await?.into_iter();
+        let mut replies = self
+            .servers
+            .pipeline(at.bucket, commands)
+            .await?
+            .into_iter();
         let (Some(left), Some(fields)) = (replies.next(), replies.next()) else {
             return Err(corrupt("a pipeline lost replies"));
         };
@@ -66,10 +79,14 @@ impl RedisStore {
     }
 
     /// A reply that can't be right may belong to someone else: the connection is given up.
-    async fn trusted<T>(&self, operation: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    async fn trusted<T>(
+        &self,
+        bucket: Bucket,
+        operation: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
         let result = operation.await;
         if matches!(&result, Err(e) if e.kind() == ErrorKind::Corrupt) {
-            self.node.distrust();
+            self.servers.distrust(bucket);
         }
         result
     }
@@ -78,7 +95,8 @@ impl RedisStore {
         let mut keys = vec![self.keys.record(new.at)];
         keys.extend(new.login.as_ref().map(|login| self.keys.index(&login.user)));
         let argv = self.arguments(new.at.bucket).new_session(new);
-        let (word, mut rest) = codec::status(self.run(Script::Create, &keys, argv).await?)?;
+        let (word, mut rest) =
+            codec::status(self.run(new.at.bucket, Script::Create, &keys, argv).await?)?;
         match &*word {
             b"ok" => {
                 let time = rest.next().ok_or_else(|| corrupt("create told no time"))?;
@@ -106,7 +124,8 @@ impl RedisStore {
             .number(&max)
             .change(change);
         let keys = [self.keys.record(at)];
-        let (word, mut rest) = codec::status(self.run(Script::Commit, &keys, argv).await?)?;
+        let (word, mut rest) =
+            codec::status(self.run(at.bucket, Script::Commit, &keys, argv).await?)?;
         match &*word {
             b"ok" => Ok(Committed::Done {
                 revision: codec::next_number(&mut rest)?,
@@ -130,7 +149,8 @@ impl RedisStore {
             .digest(at.digest)
             .number(&revision);
         let keys = [self.keys.record(at)];
-        let (word, mut rest) = codec::status(self.run(Script::Retire, &keys, argv).await?)?;
+        let (word, mut rest) =
+            codec::status(self.run(at.bucket, Script::Retire, &keys, argv).await?)?;
         match &*word {
             b"ok" => Ok(Retired::Done),
             b"already" => Ok(Retired::Already),
@@ -149,7 +169,8 @@ impl RedisStore {
             digest: to,
         };
         let keys = [self.keys.record(at), self.keys.record(new)];
-        let (word, mut rest) = codec::status(self.run(Script::Rotate, &keys, argv).await?)?;
+        let (word, mut rest) =
+            codec::status(self.run(at.bucket, Script::Rotate, &keys, argv).await?)?;
         match &*word {
             b"ok" => Ok(Rotated::Done {
                 revision: codec::next_number(&mut rest)?,
@@ -164,7 +185,7 @@ impl RedisStore {
     async fn end_now(&self, at: Address) -> Result<Ended> {
         let argv = self.arguments(at.bucket).digest(at.digest);
         let keys = [self.keys.record(at)];
-        let (word, _) = codec::status(self.run(Script::End, &keys, argv).await?)?;
+        let (word, _) = codec::status(self.run(at.bucket, Script::End, &keys, argv).await?)?;
         match &*word {
             b"ok" => Ok(Ended::Done),
             b"ended" => Ok(Ended::Already),
@@ -175,22 +196,22 @@ impl RedisStore {
     }
 
     async fn touch_now(&self, touches: &[Touch]) -> Result<()> {
-        let run = |touch: &Touch| {
-            let argv = self.arguments(touch.at.bucket).milliseconds(touch.ago);
-            (vec![self.keys.record(touch.at)], argv.into_vec())
+        let run = |touch: &Touch| Run {
+            bucket: touch.at.bucket,
+            keys: vec![self.keys.record(touch.at)],
+            argv: self
+                .arguments(touch.at.bucket)
+                .milliseconds(touch.ago)
+                .into_vec(),
         };
-        // Bounded pieces, so that a burst delays nobody's command for long.
-        for some in touches.chunks(128) {
-            let runs: Vec<_> = some.iter().map(run).collect();
-            self.node.run_many(Script::Touch, &runs).await?;
-        }
-        Ok(())
+        let runs = touches.iter().map(run).collect();
+        self.servers.run_many(Script::Touch, runs).await
     }
 
     async fn list_now(&self, user: &User) -> Result<Vec<Listed>> {
         let argv = self.arguments(user.bucket).digest(user.digest);
         let reply = self
-            .run(Script::List, &[self.keys.index(user)], argv)
+            .run(user.bucket, Script::List, &[self.keys.index(user)], argv)
             .await?;
         codec::array(reply)?
             .into_iter()
@@ -201,7 +222,7 @@ impl RedisStore {
     async fn revoke_now(&self, user: &User, which: Which) -> Result<u64> {
         let argv = self.arguments(user.bucket).digest(user.digest).which(which);
         match self
-            .run(Script::Revoke, &[self.keys.index(user)], argv)
+            .run(user.bucket, Script::Revoke, &[self.keys.index(user)], argv)
             .await?
         {
             Reply::Int(ended) => Ok(ended.unsigned_abs()),
@@ -240,11 +261,11 @@ impl SessionStore for RedisStore {
     }
 
     fn load(&self, at: Address, _: Freshness) -> BoxFuture<'_, Result<Loaded>> {
-        Box::pin(self.trusted(self.load_now(at)))
+        Box::pin(self.trusted(at.bucket, self.load_now(at)))
     }
 
     fn create<'a>(&'a self, new: &'a NewSession) -> BoxFuture<'a, Result<Created>> {
-        Box::pin(self.trusted(self.create_now(new)))
+        Box::pin(self.trusted(new.at.bucket, self.create_now(new)))
     }
 
     fn commit<'a>(
@@ -253,35 +274,35 @@ impl SessionStore for RedisStore {
         change: &'a Change,
         max_size: usize,
     ) -> BoxFuture<'a, Result<Committed>> {
-        Box::pin(self.trusted(self.commit_now(at, change, max_size)))
+        Box::pin(self.trusted(at.bucket, self.commit_now(at, change, max_size)))
     }
 
     fn retire(&self, at: Address, revision: u64) -> BoxFuture<'_, Result<Retired>> {
-        Box::pin(self.trusted(self.retire_now(at, revision)))
+        Box::pin(self.trusted(at.bucket, self.retire_now(at, revision)))
     }
 
     fn rotate(&self, at: Address, to: Digest) -> BoxFuture<'_, Result<Rotated>> {
-        Box::pin(self.trusted(self.rotate_now(at, to)))
+        Box::pin(self.trusted(at.bucket, self.rotate_now(at, to)))
     }
 
     fn end(&self, at: Address) -> BoxFuture<'_, Result<Ended>> {
-        Box::pin(self.trusted(self.end_now(at)))
+        Box::pin(self.trusted(at.bucket, self.end_now(at)))
     }
 
     fn touch<'a>(&'a self, touches: &'a [Touch]) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.trusted(self.touch_now(touches)))
+        Box::pin(self.touch_now(touches))
     }
 
     fn list<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<Vec<Listed>>> {
-        Box::pin(self.trusted(self.list_now(user)))
+        Box::pin(self.trusted(user.bucket, self.list_now(user)))
     }
 
     fn revoke<'a>(&'a self, user: &'a User, which: Which) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(self.trusted(self.revoke_now(user, which)))
+        Box::pin(self.trusted(user.bucket, self.revoke_now(user, which)))
     }
 
     fn health(&self) -> Health {
-        self.node.health()
+        self.servers.health()
     }
 
     /// Subscribes when it is first asked for: who keeps no copies needs no second connection.

@@ -1,0 +1,251 @@
+//! Which server serves which bucket: the router that the store asks through.
+//!
+//! One server, a master that Sentinels know, or the masters of a cluster, above connections that
+//! each lead to one server. Every operation touches one bucket, so a table of buckets is all
+//! that a cluster needs.
+
+mod cluster;
+mod layout;
+mod one;
+mod place;
+mod sentinel;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    Command, Connection, Driver, DriverError, EventSink, Reply,
+    codec::corrupt,
+    node::{Deadline, Node, Request, Run, Setup, Timeouts, check_role, is_lost},
+    scripts::Script,
+};
+use bytes::Bytes;
+use cloakroom_core::{Bucket, Buckets, Health, Result};
+use cluster::Cluster;
+use layout::Board;
+use one::One;
+use std::sync::Arc;
+use tokio::{sync::watch, time::timeout};
+
+pub(crate) use layout::{Layout, Master};
+pub(crate) use place::Place;
+
+/// So many scripts go in one round trip, so that a burst delays nobody's command for long.
+const AT_ONCE: usize = 128;
+
+/// The servers of a deployment.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    driver: Arc<dyn Driver>,
+    timeouts: Timeouts,
+    board: Arc<Board>,
+    routes: Routes,
+}
+
+/// How a bucket's server is found.
+#[derive(Debug)]
+enum Routes {
+    /// One server serves all.
+    One(One),
+    /// Each master of a cluster serves some.
+    Cluster(Cluster),
+}
+
+impl Servers {
+    /// Connects to all that serve.
+    pub(crate) async fn open(
+        driver: Arc<dyn Driver>,
+        place: Place,
+        timeouts: Timeouts,
+        buckets: Buckets,
+    ) -> Result<Self> {
+        let board = Arc::new(Board::new(matches!(place, Place::Cluster(_))));
+        let setup = |observer| Setup {
+            driver: Arc::clone(&driver),
+            timeouts,
+            cluster: matches!(place, Place::Cluster(_)),
+            observer,
+        };
+        let routes = match place.clone() {
+            Place::Single(endpoint) => {
+                let setup = setup(layout::all_on_one(&board, &buckets));
+                Routes::One(One::single(setup, endpoint).await?)
+            }
+            Place::Sentinel(watched) => {
+                let setup = setup(layout::all_on_one(&board, &buckets));
+                Routes::One(One::watched(setup, watched).await?)
+            }
+            Place::Cluster(seeds) => {
+                let setup = setup(layout::spread(&board));
+                let board = Arc::clone(&board);
+                Routes::Cluster(Cluster::connect(setup, board, seeds, &buckets).await?)
+            }
+        };
+        Ok(Self {
+            driver,
+            timeouts,
+            board,
+            routes,
+        })
+    }
+
+    /// Runs one script on the server of a bucket.
+    pub(crate) async fn run(
+        &self,
+        bucket: Bucket,
+        script: Script,
+        keys: &[Bytes],
+        argv: &[Bytes],
+    ) -> Result<Reply> {
+        let request = Request::Script(script, keys, argv);
+        self.run_before(self.deadline(), bucket, request).await
+    }
+
+    async fn run_before(
+        &self,
+        deadline: Deadline,
+        bucket: Bucket,
+        request: Request<'_>,
+    ) -> Result<Reply> {
+        let mut replies = self.send(bucket, request, deadline).await?;
+        let reply = replies.pop();
+        reply.ok_or_else(|| corrupt("a script was answered nothing"))
+    }
+
+    /// Sends commands in one round trip to the server of a bucket; the first refusal fails all.
+    ///
+    /// Should the bucket move away meanwhile, then all are sent again to where it is now, so that
+    /// they run in their order: they must be such that running twice is running once.
+    pub(crate) async fn pipeline(
+        &self,
+        bucket: Bucket,
+        commands: Vec<Command>,
+    ) -> Result<Vec<Reply>> {
+        let request = Request::Commands(&commands);
+        self.send(bucket, request, self.deadline()).await
+    }
+
+    /// Runs one script many times, in as few round trips as there are servers, or pieces of
+    /// [`AT_ONCE`]. Answers the first failure; other servers are asked all the same.
+    pub(crate) async fn run_many(&self, script: Script, runs: Vec<Run>) -> Result<()> {
+        let mut groups: Vec<(Arc<Node>, Vec<Run>)> = Vec::new();
+        let mut outcome = Ok(());
+        for run in runs {
+            match self.node(run.bucket) {
+                Err(error) => outcome = outcome.and(Err(error)),
+                Ok(node) => match groups.iter_mut().find(|(n, _)| Arc::ptr_eq(n, &node)) {
+                    Some((_, group)) => group.push(run),
+                    None => groups.push((node, vec![run])),
+                },
+            }
+        }
+        for (node, runs) in groups {
+            outcome = outcome.and(self.run_on(&node, script, &runs).await);
+        }
+        outcome
+    }
+
+    async fn run_on(&self, node: &Node, script: Script, runs: &[Run]) -> Result<()> {
+        for some in runs.chunks(AT_ONCE) {
+            let deadline = self.deadline();
+            let request = Request::Scripts(script, some);
+            let replies = node.ask(request, false, deadline).await?;
+            for (run, reply) in some.iter().zip(replies) {
+                if is_lost(&reply) || self.sends_elsewhere(&reply) {
+                    let request = Request::Script(script, &run.keys, &run.argv);
+                    self.run_before(deadline, run.bucket, request).await?;
+                } else {
+                    node.judge_or_distrust(reply)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn deadline(&self) -> Deadline {
+        Deadline::within(self.timeouts.command)
+    }
+
+    async fn send(
+        &self,
+        bucket: Bucket,
+        request: Request<'_>,
+        deadline: Deadline,
+    ) -> Result<Vec<Reply>> {
+        match &self.routes {
+            Routes::One(one) => one.node().send(request, deadline).await,
+            Routes::Cluster(cluster) => cluster.send(bucket, request, deadline).await,
+        }
+    }
+
+    fn node(&self, bucket: Bucket) -> Result<Arc<Node>> {
+        match &self.routes {
+            Routes::One(one) => Ok(Arc::clone(one.node())),
+            Routes::Cluster(cluster) => cluster.node(bucket),
+        }
+    }
+
+    /// Whether a server says that it did not run what it was asked, and another one may.
+    fn sends_elsewhere(&self, reply: &Reply) -> bool {
+        match &self.routes {
+            Routes::One(_) => false,
+            Routes::Cluster(_) => cluster::sends_elsewhere(reply),
+        }
+    }
+
+    /// Whether all servers can be reached, as far as is known without asking them.
+    pub(crate) fn health(&self) -> Health {
+        match &self.routes {
+            Routes::One(one) => one.node().health(),
+            Routes::Cluster(cluster) => cluster.health(),
+        }
+    }
+
+    /// The server of a bucket answered something that it must not: its connection is given up.
+    pub(crate) fn distrust(&self, bucket: Bucket) {
+        if let Ok(node) = self.node(bucket) {
+            node.distrust();
+        }
+    }
+
+    /// The command by which scripts publish.
+    pub(crate) fn publish(&self) -> &'static str {
+        match &self.routes {
+            Routes::One(_) => "PUBLISH",
+            Routes::Cluster(_) => "SPUBLISH",
+        }
+    }
+
+    /// The layout now and every later one.
+    pub(crate) fn layout(&self) -> watch::Receiver<Arc<Layout>> {
+        self.board.layout()
+    }
+
+    /// Counts up whenever another server than before serves some bucket: after a failover, and
+    /// when a server was started again, what was acknowledged last may be lost. It also counts
+    /// when a bucket was moved whole.
+    pub(crate) fn generation(&self) -> watch::Receiver<u64> {
+        self.board.generation()
+    }
+
+    /// Somebody doubts the layout: look again soon.
+    pub(crate) fn doubt(&self) {
+        self.board.doubt();
+    }
+
+    /// Opens a further connection to a master of the layout, for subscriptions.
+    pub(crate) async fn connect(
+        &self,
+        master: &Master,
+        events: EventSink,
+    ) -> Result<Box<dyn Connection>, DriverError> {
+        let limit = self.timeouts.connect;
+        let attempt = async {
+            let connection = self.driver.connect(&master.endpoint, events).await?;
+            check_role(&*connection).await?;
+            Ok(connection)
+        };
+        timeout(limit, attempt)
+            .await
+            .unwrap_or_else(|_| Err(DriverError::lost(format!("no answer within {limit:?}"))))
+    }
+}
