@@ -1,9 +1,10 @@
 //! Real servers to start and break, for Cloakroom's own tests.
 //!
 //! [`RedisServer`] is a `redis-server` child process on a port of its own, [`RedisCluster`] several
-//! that share the slots, [`Link`] a network in front of one that can be made bad, [`Process`] any other program, [`eventually`] a poll with a
-//! limit, [`conformance`] the suite that every session store must pass. All of them follow the same
-//! rules:
+//! that share the slots, [`RedisSentinel`] a master with replicas that sentinels watch; [`Link`] is a
+//! network in front of a server that can be made bad, [`Process`] any other program,
+//! [`eventually`] a poll with a limit, [`conformance`] the suite that every session store must
+//! pass. All of them follow the same rules:
 //!
 //! - **Nothing hangs.** Every wait has a limit, and a wait that reaches it panics with what the
 //!   child has printed so far.
@@ -40,6 +41,7 @@ mod poll;
 mod port;
 mod process;
 mod redis_cluster;
+mod redis_sentinel;
 mod redis_server;
 
 pub use link::{Direction, Link};
@@ -48,4 +50,5 @@ pub use port::free_port;
 pub use process::{Process, ProcessBuilder};
 pub use redis;
 pub use redis_cluster::{ClusterNode, Failover, RedisCluster, RedisClusterBuilder, SlotMigration};
+pub use redis_sentinel::{RedisSentinel, RedisSentinelBuilder};
 pub use redis_server::{Monitor, RedisServer, RedisServerBuilder};

@@ -104,7 +104,8 @@ async fn a_paused_server_is_stopped_restarted_and_dropped() {
 #[tokio::test]
 async fn statistics_count_the_test_and_not_the_testkit() {
     let redis = RedisServer::start().await;
-    assert!(redis.command_stats().await.is_empty(), "after the start");
+    let stats = redis.command_stats().await;
+    assert!(stats.is_empty(), "after the start: {stats:?}");
     redis.command(&["HSET", "h", "f", "v"]).await;
     redis.command(&["HGETALL", "h"]).await;
     redis.command(&["HGETALL", "h"]).await;
@@ -190,4 +191,18 @@ async fn a_server_that_refuses_its_arguments_fails_with_the_log() {
         .arg("--no-such-directive", "yes")
         .start()
         .await;
+}
+
+#[tokio::test]
+async fn a_linked_server_is_reached_through_its_link() {
+    let redis = RedisServer::builder().linked().start().await;
+    assert_eq!(redis.url(), redis.link().url());
+    assert_ne!(redis.public_port(), redis.port());
+    TcpStream::connect(("127.0.0.1", redis.public_port())).unwrap();
+    redis.link().cut();
+    TcpStream::connect(("127.0.0.1", redis.public_port())).unwrap_err();
+    redis.command(&["PING"]).await;
+    assert!(redis.is_alive() && redis.is_running());
+    redis.kill();
+    assert!(!redis.is_alive() && !redis.is_running());
 }

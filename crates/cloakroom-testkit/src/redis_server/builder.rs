@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::RedisServer;
-use super::launch::{Kind, Spec};
+use super::spec::{Kind, Spec};
 
 /// A server to start. Made by [`RedisServer::builder`].
 #[derive(Debug)]

@@ -82,9 +82,17 @@ impl Control {
         let home = self
             .exchange(pack(&["CONFIG", "GET", "dir"]), LOOK_LIMIT)
             .await;
-        self.count("config|get");
         let dir = Value::BulkString(dir.as_os_str().as_encoded_bytes().to_vec());
-        matches!(home, Ok(Value::Array(pair)) if pair.last() == Some(&dir))
+        let ours = matches!(home, Ok(Value::Array(pair)) if pair.last() == Some(&dir));
+        ours && self.start_counting().await
+    }
+
+    /// Sets the statistics to zero: Valkey's begin with calls that it made itself.
+    async fn start_counting(&self) -> bool {
+        self.forget_counts();
+        self.count("config|resetstat");
+        let reset = pack(&["CONFIG", "RESETSTAT"]);
+        self.exchange(reset, LOOK_LIMIT).await.is_ok()
     }
 
     /// Whether a sentinel that keeps its configuration in `conf` answers.

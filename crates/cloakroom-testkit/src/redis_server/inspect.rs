@@ -7,7 +7,7 @@ use std::sync::Arc;
 use redis::{FromRedisValue, RedisResult, Value};
 
 use super::control::Counts;
-use super::{Monitor, RedisServer, info, launch};
+use super::{Monitor, RedisServer, info, spec};
 
 impl RedisServer {
     /// Sends one command over a connection of its own and answers the server's reply.
@@ -97,7 +97,7 @@ impl RedisServer {
     /// If the server can't save, for instance because it is saving already.
     pub async fn dump(&self) -> Vec<u8> {
         self.control.own("save", &["SAVE"]).await;
-        fs::read(self.dir.path().join(launch::RDB)).expect("SAVE has written the file")
+        fs::read(self.dir.path().join(spec::RDB)).expect("SAVE has written the file")
     }
 
     /// Starts to capture every command that the server executes. Commands that start after this

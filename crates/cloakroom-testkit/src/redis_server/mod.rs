@@ -6,6 +6,8 @@ mod info;
 mod inspect;
 mod launch;
 mod monitor;
+mod spec;
+mod subscribers;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,8 +21,8 @@ use crate::port::free_port;
 pub use builder::RedisServerBuilder;
 use control::Control;
 use launch::Refusal;
-pub(crate) use launch::{Kind, Spec};
 pub use monitor::Monitor;
+pub(crate) use spec::{Kind, Spec};
 
 /// How many ports are tried: another process may take a free one first.
 const PORT_TRIES: u32 = 10;

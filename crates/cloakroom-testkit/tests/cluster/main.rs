@@ -73,3 +73,10 @@ async fn a_node_that_refuses_its_arguments_fails_with_the_log() {
     let builder = RedisCluster::builder().arg("--no-such-directive", "yes");
     builder.start().await;
 }
+
+#[tokio::test]
+#[should_panic(expected = "`apt-get install -y redis-server`")]
+async fn a_missing_program_fails_with_what_installs_it() {
+    let builder = RedisCluster::builder().program("no-such-program");
+    builder.start().await;
+}
