@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use cloakroom_core::{BoxFuture, SessionStore};
 use cloakroom_testkit::conformance::{Backing, Fixture};
 use cloakroom_testkit::redis::{FromRedisValue, from_redis_value};
-use cloakroom_testkit::{RedisCluster, RedisServer};
+use cloakroom_testkit::{RedisCluster, RedisSentinel, RedisServer};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Mutex;
 
@@ -48,6 +48,13 @@ impl Servers for Arc<RedisCluster> {
     fn masters(&self) -> Vec<&RedisServer> {
         let nodes = self.nodes().iter();
         nodes.take(3).map(|node| &**node).collect()
+    }
+}
+
+/// As long as nothing fails.
+impl Servers for Arc<RedisSentinel> {
+    fn masters(&self) -> Vec<&RedisServer> {
+        vec![&self.servers()[0]]
     }
 }
 

@@ -4,15 +4,13 @@ mod cluster;
 mod moving;
 mod reading;
 mod sentinel;
-mod sentinels;
 mod urls;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use cloakroom_testkit::conformance::Fixture;
-use cloakroom_testkit::{RedisCluster, RedisClusterBuilder};
-use sentinels::Sentinels;
+use cloakroom_testkit::{RedisCluster, RedisClusterBuilder, RedisSentinel, RedisServer};
 use tokio::sync::Mutex;
 
 use crate::store::shared::fixture_on;
@@ -28,11 +26,20 @@ fn cluster() -> RedisClusterBuilder {
 
 /// `redis-cluster://` with some of the nodes.
 fn url(cluster: &RedisCluster) -> String {
-    let hosts = cluster.nodes().iter().take(2);
-    let hosts: Vec<_> = hosts
-        .map(|node| format!("127.0.0.1:{}", node.port()))
-        .collect();
-    format!("redis-cluster://{}", hosts.join(","))
+    let nodes = cluster.nodes().iter().take(2);
+    format!("redis-cluster://{}", hosts(nodes.map(|node| &**node)))
+}
+
+/// `redis-sentinel://` with all Sentinels.
+fn sentinel_url(all: &RedisSentinel) -> String {
+    let sentinels = hosts(all.sentinels());
+    format!("redis-sentinel://{sentinels}/?master={}", all.name())
+}
+
+fn hosts<'a>(servers: impl IntoIterator<Item = &'a RedisServer>) -> String {
+    let host = |server: &RedisServer| format!("127.0.0.1:{}", server.port());
+    let hosts: Vec<_> = servers.into_iter().map(host).collect();
+    hosts.join(",")
 }
 
 /// The cluster that tests share which leave it as it is.
@@ -47,13 +54,13 @@ async fn shared_cluster() -> Arc<RedisCluster> {
     cluster
 }
 
-async fn shared_sentinels() -> Arc<Sentinels> {
-    static SHARED: Mutex<Weak<Sentinels>> = Mutex::const_new(Weak::new());
+async fn shared_sentinels() -> Arc<RedisSentinel> {
+    static SHARED: Mutex<Weak<RedisSentinel>> = Mutex::const_new(Weak::new());
     let mut shared = SHARED.lock().await;
     if let Some(sentinels) = shared.upgrade() {
         return sentinels;
     }
-    let sentinels = Arc::new(Sentinels::start().await);
+    let sentinels = Arc::new(RedisSentinel::start().await);
     *shared = Arc::downgrade(&sentinels);
     sentinels
 }
@@ -67,5 +74,5 @@ pub(crate) async fn cluster_fixture(case: &str) -> Fixture {
 /// Four instances on a master that Sentinels watch.
 pub(crate) async fn sentinel_fixture(case: &str) -> Fixture {
     let sentinels = shared_sentinels().await;
-    fixture_on(&sentinels.url(), sentinels, case).await
+    fixture_on(&sentinel_url(&sentinels), sentinels, case).await
 }
