@@ -8,7 +8,7 @@ use cloakroom_near::{Limits, NearStore};
 use cloakroom_redis::Driver;
 use cloakroom_testkit::conformance::{Backing, Fixture};
 use cloakroom_testkit::redis::{FromRedisValue, from_redis_value};
-use cloakroom_testkit::{RedisCluster, RedisServer, eventually};
+use cloakroom_testkit::{RedisCluster, RedisSentinel, RedisServer, eventually};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Mutex;
 
@@ -56,6 +56,13 @@ impl Servers for Arc<RedisCluster> {
     fn masters(&self) -> Vec<&RedisServer> {
         let nodes = self.nodes().iter();
         nodes.take(3).map(|node| &**node).collect()
+    }
+}
+
+/// As long as nothing fails.
+impl Servers for Arc<RedisSentinel> {
+    fn masters(&self) -> Vec<&RedisServer> {
+        vec![&self.servers()[0]]
     }
 }
 

@@ -4,7 +4,6 @@ mod cluster;
 mod moving;
 mod reading;
 mod sentinel;
-mod sentinels;
 mod urls;
 
 use std::sync::{Arc, Weak};
@@ -12,8 +11,7 @@ use std::time::Duration;
 
 use cloakroom_redis::Driver;
 use cloakroom_testkit::conformance::Fixture;
-use cloakroom_testkit::{RedisCluster, RedisClusterBuilder};
-use sentinels::Sentinels;
+use cloakroom_testkit::{RedisCluster, RedisClusterBuilder, RedisSentinel, RedisServer};
 use tokio::sync::Mutex;
 
 use crate::store::shared::{fixture_on, near_fixture_on};
@@ -29,11 +27,20 @@ fn cluster() -> RedisClusterBuilder {
 
 /// `redis-cluster://` with some of the nodes.
 fn url(cluster: &RedisCluster) -> String {
-    let hosts = cluster.nodes().iter().take(2);
-    let hosts: Vec<_> = hosts
-        .map(|node| format!("127.0.0.1:{}", node.port()))
-        .collect();
-    format!("redis-cluster://{}", hosts.join(","))
+    let nodes = cluster.nodes().iter().take(2);
+    format!("redis-cluster://{}", hosts(nodes.map(|node| &**node)))
+}
+
+/// `redis-sentinel://` with all Sentinels.
+fn sentinel_url(all: &RedisSentinel) -> String {
+    let sentinels = hosts(all.sentinels());
+    format!("redis-sentinel://{sentinels}/?master={}", all.name())
+}
+
+fn hosts<'a>(servers: impl IntoIterator<Item = &'a RedisServer>) -> String {
+    let host = |server: &RedisServer| format!("127.0.0.1:{}", server.port());
+    let hosts: Vec<_> = servers.into_iter().map(host).collect();
+    hosts.join(",")
 }
 
 /// The cluster that tests share which leave it as it is.
@@ -48,13 +55,13 @@ async fn shared_cluster() -> Arc<RedisCluster> {
     cluster
 }
 
-async fn shared_sentinels() -> Arc<Sentinels> {
-    static SHARED: Mutex<Weak<Sentinels>> = Mutex::const_new(Weak::new());
+async fn shared_sentinels() -> Arc<RedisSentinel> {
+    static SHARED: Mutex<Weak<RedisSentinel>> = Mutex::const_new(Weak::new());
     let mut shared = SHARED.lock().await;
     if let Some(sentinels) = shared.upgrade() {
         return sentinels;
     }
-    let sentinels = Arc::new(Sentinels::start().await);
+    let sentinels = Arc::new(RedisSentinel::start().await);
     *shared = Arc::downgrade(&sentinels);
     sentinels
 }
@@ -74,11 +81,11 @@ pub(crate) async fn near_cluster_fixture(driver: impl Driver + Copy, case: &str)
 /// Four instances on a master that Sentinels watch.
 pub(crate) async fn sentinel_fixture(driver: impl Driver + Copy, case: &str) -> Fixture {
     let sentinels = shared_sentinels().await;
-    fixture_on(driver, &sentinels.url(), sentinels, case).await
+    fixture_on(driver, &sentinel_url(&sentinels), sentinels, case).await
 }
 
 /// The same, each with copies.
 pub(crate) async fn near_sentinel_fixture(driver: impl Driver + Copy, case: &str) -> Fixture {
     let sentinels = shared_sentinels().await;
-    near_fixture_on(driver, &sentinels.url(), sentinels, case).await
+    near_fixture_on(driver, &sentinel_url(&sentinels), sentinels, case).await
 }

@@ -9,8 +9,7 @@ use cloakroom_testkit::{ClusterNode, Failover, RedisCluster, eventually};
 use time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-use super::reading::{Readers, Writers};
-use super::sentinels::replicated;
+use super::reading::{Readers, Writers, replicated};
 use super::{NODE_TIMEOUT, cluster, url};
 use crate::store::support::{LIMIT, assert_unavailable, builder_at, is_up};
 

@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 use cloakroom_core::{Address, Committed, Freshness, Loaded, SessionStore};
 use cloakroom_redis::RedisStore;
 use cloakroom_testkit::conformance::draft::{CAP, Draft, anonymous, set};
+use cloakroom_testkit::{RedisServer, eventually};
 use futures_util::future::join_all;
 use tokio::task::JoinHandle;
+
+use crate::store::support::{LIMIT, ask};
 
 /// What one task saw.
 #[derive(Debug)]
@@ -188,4 +191,24 @@ async fn write(store: Arc<RedisStore>, at: Address, stop: Arc<AtomicBool>) -> (u
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     (done, unknown)
+}
+
+/// Waits until a master's replicas have all that the master has now.
+pub(crate) async fn replicated(master: &RedisServer) {
+    let info = async || ask::<String>(master, &["INFO", "replication"]).await;
+    let now = numbers(&info().await, "master_repl_offset:");
+    let in_step = || async {
+        let offsets = numbers(&info().await, ",offset=");
+        !offsets.is_empty() && offsets.iter().all(|offset| *offset >= now[0])
+    };
+    assert!(eventually(LIMIT, in_step).await, "{}", master.log());
+}
+
+/// The numbers that follow these words.
+fn numbers(info: &str, words: &str) -> Vec<u64> {
+    let number = |rest: &str| {
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+        digits.parse().ok()
+    };
+    info.split(words).skip(1).filter_map(number).collect()
 }

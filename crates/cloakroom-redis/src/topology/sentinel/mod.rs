@@ -26,6 +26,9 @@ use witness::{Testimony, Witness};
 
 /// How often the watcher asks.
 const EVERY: Duration = Duration::from_secs(1);
+/// How long the others are waited for when one has answered: one that stands still must not hide
+/// a failover from those that disagree about it for a moment.
+const MOMENT: Duration = Duration::from_millis(200);
 /// More Sentinels than any deployment has.
 const MOST: usize = 32;
 
@@ -90,7 +93,7 @@ impl Sentinels {
     async fn poll(&self) -> Votes {
         let witnesses = self.known();
         let asked = witnesses.len();
-        let until = Instant::now() + self.0.limit;
+        let mut until = Instant::now() + self.0.limit;
         let mut answers = JoinSet::new();
         for witness in witnesses {
             answers.spawn(self.clone().ask(witness));
@@ -100,6 +103,9 @@ impl Sentinels {
             let Ok((witness, answer)) = answer else {
                 continue;
             };
+            if answer.is_ok() {
+                until = until.min(Instant::now() + MOMENT);
+            }
             votes.count(witness, answer, &self.0.watched.server);
             if votes
                 .named
