@@ -84,6 +84,10 @@ pub trait SessionStore: Send + Sync + std::fmt::Debug + 'static {
     /// Ends some of a user's sessions in one step and says how many. One round trip.
     fn revoke<'a>(&'a self, user: &'a User, which: Which) -> BoxFuture<'a, Result<u64>>;
 
+    /// Ends all sessions of all users and of nobody, in one step for each bucket. One round trip
+    /// for each server; asking again after an error is safe.
+    fn revoke_everyone(&self) -> BoxFuture<'_, Result<()>>;
+
     /// Whether the store can be reached, as far as is known without asking it.
     fn health(&self) -> Health;
 
@@ -398,6 +402,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 
     fn revoke<'a>(&'a self, user: &'a User, which: Which) -> BoxFuture<'a, Result<u64>> {
         (**self).revoke(user, which)
+    }
+
+    fn revoke_everyone(&self) -> BoxFuture<'_, Result<()>> {
+        (**self).revoke_everyone()
     }
 
     fn health(&self) -> Health {

@@ -210,6 +210,10 @@ impl SessionStore for NearStore {
         self.store.revoke(user, which)
     }
 
+    fn revoke_everyone(&self) -> BoxFuture<'_, Result<()>> {
+        self.store.revoke_everyone()
+    }
+
     fn health(&self) -> Health {
         self.store.health()
     }

@@ -13,8 +13,8 @@ pub(crate) fn corrupt(what: &'static str) -> Error {
     Error::new(ErrorKind::Corrupt, what)
 }
 
-/// Reads what `PTTL` and `HGETALL` answered for a session.
-pub(crate) fn loaded(at: Address, fields: Reply, left: &Reply) -> Result<Loaded> {
+/// Reads what `PTTL` and `HGETALL` answered for a session, and `GET` for its bucket's epoch.
+pub(crate) fn loaded(at: Address, fields: Reply, left: &Reply, epoch: Reply) -> Result<Loaded> {
     let Reply::Array(fields) = fields else {
         return Err(corrupt("a session's record is no hash"));
     };
@@ -25,7 +25,15 @@ pub(crate) fn loaded(at: Address, fields: Reply, left: &Reply) -> Result<Loaded>
     if fields.is_empty() || milliseconds == -2 {
         return Ok(Loaded::Absent);
     }
-    Ok(match stored(at, fields)? {
+    let epoch = match epoch {
+        Reply::Nil => None,
+        epoch => Some(bytes(epoch)?),
+    };
+    let (of_epoch, stored) = of_epoch(at, fields)?;
+    if matches!(stored, Stored::Record(_)) && of_epoch != epoch {
+        return Ok(Loaded::Absent);
+    }
+    Ok(match stored {
         Stored::Record(record) => Loaded::Found {
             record: Arc::new(record),
             expires_in: Duration::milliseconds(milliseconds.max(0)),
@@ -44,6 +52,11 @@ pub(crate) enum Stored {
 
 /// Reads a record, or the mark of one, from its fields and values.
 pub(crate) fn stored(at: Address, fields: Vec<Reply>) -> Result<Stored> {
+    of_epoch(at, fields).map(|(_, stored)| stored)
+}
+
+/// The same, with the epoch that it was made in.
+fn of_epoch(at: Address, fields: Vec<Reply>) -> Result<(Option<Bytes>, Stored)> {
     let mut header = Header::default();
     let mut attributes = Attributes::default();
     let mut fields = fields.into_iter();
@@ -56,18 +69,19 @@ pub(crate) fn stored(at: Address, fields: Vec<Reply>) -> Result<Stored> {
         }
     }
     match header.mark.as_deref() {
-        Some(b"superseded") => return Ok(Stored::Superseded),
-        Some(b"ended") => return Ok(Stored::Ended),
+        Some(b"superseded") => return Ok((None, Stored::Superseded)),
+        Some(b"ended") => return Ok((None, Stored::Ended)),
         Some(_) => return Err(corrupt("a session's mark is unknown")),
         None => {}
     }
+    let epoch = header.epoch.take();
     let record = header.into_record(attributes)?;
     if record.digest != at.digest {
         return Err(corrupt(
             "the store answered with another session's record; its connection is dropped",
         ));
     }
-    Ok(Stored::Record(record))
+    Ok((epoch, Stored::Record(record)))
 }
 
 /// The fields of a record's header, as they stand. Unknown ones belong to a later version and
@@ -75,6 +89,7 @@ pub(crate) fn stored(at: Address, fields: Vec<Reply>) -> Result<Stored> {
 #[derive(Default)]
 struct Header {
     mark: Option<Bytes>,
+    epoch: Option<Bytes>,
     digest: Option<Bytes>,
     handle: Option<Bytes>,
     revision: Option<Bytes>,
@@ -92,6 +107,7 @@ impl Header {
     fn take(&mut self, field: &str, value: Bytes) {
         let place = match field {
             "~s" => &mut self.mark,
+            "~e" => &mut self.epoch,
             "~d" => &mut self.digest,
             "~h" => &mut self.handle,
             "~r" => &mut self.revision,
@@ -173,6 +189,14 @@ pub(crate) fn next_number<T: std::str::FromStr + TryFrom<i64>>(
         Some(Reply::Bytes(digits)) => number(&digits),
         _ => Err(corrupt("a script's answer lacks a number")),
     }
+}
+
+/// The next item of a script's answer, as digests.
+pub(crate) fn next_digests(items: &mut std::vec::IntoIter<Reply>) -> Result<Vec<Digest>> {
+    let list = items.next();
+    let list = array(list.ok_or_else(|| corrupt("a script's answer lacks a list"))?)?;
+    let digest = |reply| Digest::from_hex(&bytes(reply)?);
+    list.into_iter().map(digest).collect()
 }
 
 pub(crate) fn array(reply: Reply) -> Result<Vec<Reply>> {

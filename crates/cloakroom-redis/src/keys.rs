@@ -52,6 +52,11 @@ impl Keys {
         format!("{}seq", self.bucket(bucket)).into()
     }
 
+    /// Names the epoch since all sessions of a bucket were ended at once.
+    pub(crate) fn epoch(&self, bucket: Bucket) -> Bytes {
+        format!("{}epoch", self.bucket(bucket)).into()
+    }
+
     /// What renewals write.
     pub(crate) fn lease(&self, bucket: Bucket) -> Bytes {
         format!("{}lease", self.bucket(bucket)).into()

@@ -14,6 +14,7 @@
 //! | `cr1:{tag}:u:<user digest>` | sorted set | digests of a user's sessions, by time of login |
 //! | `cr1:{tag}:bus` | channel, sharded in a cluster | invalidations of this bucket |
 //! | `cr1:{tag}:seq` | number | how many invalidations it has had |
+//! | `cr1:{tag}:epoch` | string | which epoch it is since all sessions of the bucket were ended at once |
 //! | `cr1:{tag}:lease` | string | what renewals write, in the first bucket of each master |
 //! | `cr1:{tag}:settings` | hash | in the first bucket: what all instances must agree on |
 //!
@@ -26,13 +27,15 @@
 //! | `~t` | last seen, ms | `~l` | the device's label |
 //! | `~x` | absolute deadline, ms | `~z` | bytes of all attributes |
 //! | `~i` | idle window, ms | `~s` | alone, for two minutes: `superseded` or `ended` |
+//! | `~e` | the epoch that it was made in, unless it is the first | | |
 //!
 //! # What is sent
 //!
 //! | operation | commands |
 //! |---|---|
-//! | load | `PTTL`, `HGETALL`, in one round trip |
+//! | load | `PTTL`, `HGETALL`, and `GET` of the epoch, in one round trip |
 //! | create, commit, retire, rotate, end, list, revoke | one `EVALSHA` |
+//! | revoke everyone | one `EVALSHA` for each bucket, in one round trip for each master |
 //! | touch | one `EVALSHA` each, 128 together in one round trip |
 //! | connect | `ROLE`, `INFO`, then `SCRIPT LOAD` of each script, once for each connection |
 //! | each second, with Sentinels | `SENTINEL GET-MASTER-ADDR-BY-NAME`, `SENTINEL SENTINELS`, to each of them |

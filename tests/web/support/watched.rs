@@ -219,6 +219,10 @@ impl SessionStore for Watched {
         self.around(Op::Revoke, self.inner.revoke(user, which))
     }
 
+    fn revoke_everyone(&self) -> BoxFuture<'_, Result<()>> {
+        self.around(Op::Revoke, self.inner.revoke_everyone())
+    }
+
     fn channel(&self) -> Option<Arc<Channel>> {
         self.inner.channel()
     }

@@ -139,6 +139,10 @@ impl SessionStore for MemoryStore {
         self.reply(move |state, _| state.revoke(user, which))
     }
 
+    fn revoke_everyone(&self) -> BoxFuture<'_, Result<()>> {
+        self.reply(|state, _| state.revoke_everyone())
+    }
+
     fn health(&self) -> Health {
         Health::Up
     }

@@ -231,6 +231,15 @@ impl State {
         doomed.len() as u64
     }
 
+    pub(super) fn revoke_everyone(&mut self) {
+        let live = self.slots.iter();
+        let live = live.filter(|(_, slot)| matches!(slot.held, Held::Live { .. }));
+        let doomed: Vec<_> = live.map(|(digest, _)| *digest).collect();
+        for digest in doomed {
+            self.finish(digest);
+        }
+    }
+
     fn records_of(&self, user: Digest) -> impl Iterator<Item = &Record> {
         let digests = self.users.get(&user).into_iter().flatten();
         digests.filter_map(|(_, digest)| match &self.slots.get(digest)?.held {

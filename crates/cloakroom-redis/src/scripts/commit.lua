@@ -2,9 +2,9 @@
 local key, digest, max_size = KEYS[1], ARGV[3], tonumber(ARGV[4])
 local expected, writes = tonumber(ARGV[5]), tonumber(ARGV[6])
 
-local header = redis.call('HMGET', key, '~r', '~s', '~i', '~x', '~z', '~k', '~a')
+local header = redis.call('HMGET', key, '~r', '~s', '~i', '~x', '~z', '~k', '~a', '~e')
 if header[2] == 'superseded' then return {'superseded'} end
-if not header[1] then return {'gone'} end
+if not header[1] or not lives(header[8]) then return {'gone'} end
 local left = tonumber(header[4]) - now
 if left <= 0 then return {'gone'} end
 

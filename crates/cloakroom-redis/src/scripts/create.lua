@@ -7,7 +7,7 @@ local key = KEYS[1]
 
 if redis.call('EXISTS', key) == 1 then return {'collision'} end
 
-local evicted = 0
+local evicted = {}
 if user ~= '' then
   local held = {}
   if limit > 0 then
@@ -15,8 +15,8 @@ if user ~= '' then
       if d ~= replaces then held[#held + 1] = d end
     end
     if #held >= limit and refuse then return {'limit'} end
-    evicted = math.max(0, #held + 1 - limit)
-    for i = 1, evicted do
+    for i = 1, #held + 1 - limit do
+      evicted[i] = held[i]
       finish(held[i])
       redis.call('ZREM', KEYS[2], held[i])
     end
@@ -45,14 +45,19 @@ if user ~= '' then
     fields[#fields + 1] = device
   end
 end
+if epoch ~= '' then
+  fields[#fields + 1] = '~e'
+  fields[#fields + 1] = epoch
+end
 for i = 17, #ARGV do fields[#fields + 1] = ARGV[i] end
 hset(key, fields)
 redis.call('PEXPIRE', key, math.min(idle, absolute))
 
 -- The user's own session that this one replaces is retired in the same step.
 local late = false
-if replaces ~= '' and redis.call('HGET', record(replaces), '~k') == user then
-  if redis.call('HGET', record(replaces), '~r') ~= replaced then
+local old = replaces ~= '' and redis.call('HMGET', record(replaces), '~k', '~r', '~e')
+if old and old[1] == user and lives(old[3]) then
+  if old[2] ~= replaced then
     late = redis.call('HGETALL', record(replaces))
   end
   mark(replaces, 'superseded')

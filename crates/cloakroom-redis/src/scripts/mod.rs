@@ -26,6 +26,7 @@ scripts! {
     Touch = "touch.lua",
     List = "list.lua",
     Revoke = "revoke.lua",
+    Everyone = "everyone.lua",
 }
 
 impl Script {

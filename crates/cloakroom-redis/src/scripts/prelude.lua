@@ -8,6 +8,10 @@ local function text(number) return string.format('%.0f', number) end
 local function record(digest) return prefix .. 's:' .. digest end
 local function index(user) return prefix .. 'u:' .. user end
 
+-- Whoever ends everybody's sessions begins an epoch: what was made in an earlier one has ended.
+local epoch = redis.call('GET', prefix .. 'epoch') or ''
+local function lives(its_epoch) return (its_epoch or '') == epoch end
+
 -- "Your copy is stale": the new revision, or '-' when the session ended. Numbered, so that whoever
 -- listens can tell that nothing is missing.
 local function announce(digest, revision)
@@ -50,7 +54,8 @@ end
 local function sessions_of(user)
   local live = {}
   for _, digest in ipairs(redis.call('ZRANGE', index(user), 0, -1)) do
-    if redis.call('HGET', record(digest), '~k') == user then
+    local header = redis.call('HMGET', record(digest), '~k', '~e')
+    if header[1] == user and lives(header[2]) then
       live[#live + 1] = digest
     else
       redis.call('ZREM', index(user), digest)

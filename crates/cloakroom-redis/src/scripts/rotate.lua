@@ -1,9 +1,9 @@
 -- KEYS: the record, and where it shall lie. Copies, then retires; never RENAME.
 local old, new = ARGV[3], ARGV[4]
 
-local header = redis.call('HMGET', KEYS[1], '~r', '~s', '~k', '~i', '~x')
+local header = redis.call('HMGET', KEYS[1], '~r', '~s', '~k', '~i', '~x', '~e')
 if header[2] == 'superseded' then return {'superseded'} end
-if not header[1] then return {'gone'} end
+if not header[1] or not lives(header[6]) then return {'gone'} end
 local left = tonumber(header[5]) - now
 if left <= 0 then return {'gone'} end
 if redis.call('EXISTS', KEYS[2]) == 1 then return {'collision'} end

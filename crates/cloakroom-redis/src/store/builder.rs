@@ -1,6 +1,9 @@
 //! Settings of the store, and its first connection.
 
-use super::RedisStore;
+use super::{
+    RedisStore,
+    again::{Recent, SayAgain},
+};
 use crate::{
     Driver,
     channel::{ChannelRules, Context, Timing},
@@ -130,7 +133,11 @@ impl RedisStoreBuilder {
         let servers = Arc::new(servers);
         let (rules, entropy) = (self.rules, OsEntropy);
         let listening = Context::new(Arc::clone(&servers), keys.clone(), timing, rules, &entropy)?;
+        let recent = Arc::new(Recent::default());
+        let say_again = SayAgain::start(Arc::clone(&recent), Arc::clone(&servers), keys.clone());
         Ok(RedisStore {
+            recent,
+            _say_again: say_again,
             servers,
             keys,
             users: self.users,

@@ -1,5 +1,6 @@
 //! The store on Redis.
 
+mod again;
 mod arguments;
 mod builder;
 
@@ -12,6 +13,7 @@ use crate::{
     scripts::Script,
     topology::Servers,
 };
+use again::{How, Recent, SayAgain};
 use arguments::Arguments;
 use bytes::Bytes;
 use cloakroom_core::{
@@ -40,6 +42,8 @@ pub struct RedisStore {
     listening: Arc<Context>,
     subscriptions: OnceLock<Subscriptions>,
     runtime: Handle,
+    recent: Arc<Recent>,
+    _say_again: SayAgain,
 }
 
 impl RedisStore {
@@ -66,16 +70,19 @@ impl RedisStore {
         let commands = vec![
             Command::new("PTTL").arg(key.clone()),
             Command::new("HGETALL").arg(key),
+            Command::new("GET").arg(self.keys.epoch(at.bucket)),
         ];
         let mut replies = self
             .servers
             .pipeline(at.bucket, commands)
             .await?
             .into_iter();
-        let (Some(left), Some(fields)) = (replies.next(), replies.next()) else {
-            return Err(corrupt("a pipeline lost replies"));
+        let mut next = || {
+            let reply = replies.next();
+            reply.ok_or_else(|| corrupt("a pipeline lost replies"))
         };
-        codec::loaded(at, fields, &left)
+        let (left, fields, epoch) = (next()?, next()?, next()?);
+        codec::loaded(at, fields, &left, epoch)
     }
 
     /// A reply that can't be right may belong to someone else: the connection is given up.
@@ -105,9 +112,14 @@ impl RedisStore {
                     bucket: new.at.bucket,
                     digest: replaced.map_or(new.at.digest, |replaced| replaced.digest),
                 };
+                let evicted = codec::next_digests(&mut rest)?;
+                self.note(new.at.bucket, &evicted, How::Ended);
+                if replaced.digest != new.at.digest {
+                    self.recent.note(replaced, How::Superseded);
+                }
                 Ok(Created::Done {
                     at: codec::instant(&codec::bytes(time)?)?,
-                    evicted: codec::next_number(&mut rest)?,
+                    evicted: evicted.len() as u64,
                     late: late(replaced, rest.next())?,
                 })
             }
@@ -151,6 +163,7 @@ impl RedisStore {
         let keys = [self.keys.record(at)];
         let (word, mut rest) =
             codec::status(self.run(at.bucket, Script::Retire, &keys, argv).await?)?;
+        self.recent.note(at, How::Superseded);
         match &*word {
             b"ok" => Ok(Retired::Done),
             b"already" => Ok(Retired::Already),
@@ -172,9 +185,11 @@ impl RedisStore {
         let (word, mut rest) =
             codec::status(self.run(at.bucket, Script::Rotate, &keys, argv).await?)?;
         match &*word {
-            b"ok" => Ok(Rotated::Done {
-                revision: codec::next_number(&mut rest)?,
-            }),
+            b"ok" => {
+                self.recent.note(at, How::Superseded);
+                let revision = codec::next_number(&mut rest)?;
+                Ok(Rotated::Done { revision })
+            }
             b"collision" => Ok(Rotated::Collision),
             b"superseded" => Ok(Rotated::Superseded),
             b"gone" => Ok(Rotated::Gone),
@@ -187,7 +202,10 @@ impl RedisStore {
         let keys = [self.keys.record(at)];
         let (word, _) = codec::status(self.run(at.bucket, Script::End, &keys, argv).await?)?;
         match &*word {
-            b"ok" => Ok(Ended::Done),
+            b"ok" => {
+                self.recent.note(at, How::Ended);
+                Ok(Ended::Done)
+            }
             b"ended" => Ok(Ended::Already),
             b"superseded" => Ok(Ended::Superseded),
             b"absent" => Ok(Ended::Absent),
@@ -221,12 +239,26 @@ impl RedisStore {
 
     async fn revoke_now(&self, user: &User, which: Which) -> Result<u64> {
         let argv = self.arguments(user.bucket).digest(user.digest).which(which);
-        match self
-            .run(user.bucket, Script::Revoke, &[self.keys.index(user)], argv)
-            .await?
-        {
-            Reply::Int(ended) => Ok(ended.unsigned_abs()),
-            _ => Err(corrupt("revoke answered no number")),
+        let keys = [self.keys.index(user)];
+        let reply = self.run(user.bucket, Script::Revoke, &keys, argv).await?;
+        let (_, mut rest) = codec::status(reply)?;
+        let ended = codec::next_digests(&mut rest)?;
+        self.note(user.bucket, &ended, How::Ended);
+        Ok(ended.len() as u64)
+    }
+
+    async fn revoke_everyone_now(&self) -> Result<()> {
+        let epoch = cloakroom_core::Handle::generate(&cloakroom_core::OsEntropy)?.to_string();
+        again::begin_epoch(&self.servers, &self.keys, &epoch).await?;
+        self.recent.note_epoch(epoch);
+        Ok(())
+    }
+
+    /// Remembers what was ended, to say it again should its server be replaced.
+    fn note(&self, bucket: Bucket, ended: &[Digest], how: How) {
+        for digest in ended {
+            let digest = *digest;
+            self.recent.note(Address { bucket, digest }, how);
         }
     }
 }
@@ -299,6 +331,10 @@ impl SessionStore for RedisStore {
 
     fn revoke<'a>(&'a self, user: &'a User, which: Which) -> BoxFuture<'a, Result<u64>> {
         Box::pin(self.trusted(user.bucket, self.revoke_now(user, which)))
+    }
+
+    fn revoke_everyone(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.revoke_everyone_now())
     }
 
     fn health(&self) -> Health {

@@ -132,6 +132,7 @@ macro_rules! session_store_cases {
                 nobody_else_is_touched,
                 what_is_revoked_can_not_be_written,
                 the_next_login_lives,
+                everyone,
             }
             revoke_races {
                 logins_before_it_die,

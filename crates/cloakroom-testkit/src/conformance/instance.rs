@@ -98,6 +98,11 @@ impl Instance {
         told(self.store.list(user).await)
     }
 
+    /// Ends everyone's sessions.
+    pub async fn revoke_everyone(&self) {
+        told(self.store.revoke_everyone().await);
+    }
+
     /// Ends a user's sessions.
     pub async fn revoke(&self, user: &User, which: Which) -> u64 {
         told(self.store.revoke(user, which).await)

@@ -114,6 +114,48 @@ pub(super) async fn the_next_login_lives(f: &Fixture) {
     }
 }
 
+pub(super) async fn everyone(f: &Fixture) {
+    let mut sessions = logins(f, "alice", 3).await;
+    sessions.extend(logins(f, "bob", 2).await);
+    for _ in 0..20 {
+        sessions.push(f.create(f.anonymous().with("a", "1")).await);
+    }
+    let to = beside(sessions[0].at);
+    f.first().rotate(sessions[0].at, to.digest).await;
+    f.second().revoke_everyone().await;
+    f.assert_absent(to).await;
+    for new in &sessions {
+        assert!(!f.is_live(new.at).await);
+        let second = f.second();
+        assert!(matches!(
+            second.commit(new.at, &set("a", "2")).await,
+            Committed::Gone | Committed::Superseded
+        ));
+        second.touch(new.at, Duration::ZERO).await;
+        assert!(!f.is_live(new.at).await);
+    }
+    let last = sessions[4].at;
+    assert_eq!(
+        f.second().rotate(last, beside(last).digest).await,
+        Rotated::Gone
+    );
+    for user in ["alice", "bob"] {
+        assert_eq!(f.first().list(&f.user(user)).await, []);
+        assert_eq!(f.first().revoke(&f.user(user), Which::All).await, 0);
+    }
+    // What comes after it lives, and counts for the limit alone.
+    for _ in 0..2 {
+        let new = f
+            .login("alice")
+            .limited(1, cloakroom_core::OnLimit::EvictOldest);
+        f.first().create(&new).await;
+        assert!(f.is_live(new.at).await);
+        assert_eq!(f.first().list(&f.user("alice")).await.len(), 1);
+        f.second().revoke_everyone().await;
+        f.assert_absent(new.at).await;
+    }
+}
+
 async fn logins(f: &Fixture, user: &str, count: usize) -> Vec<NewSession> {
     let mut sessions = Vec::new();
     for _ in 0..count {

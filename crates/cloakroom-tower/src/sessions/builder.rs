@@ -1,15 +1,13 @@
 //! Settings of the service.
 
-use super::{Inner, OnUnavailable, Policy, Sessions, Toucher, Watchers};
+use super::{Inner, OnUnavailable, Policy, Sessions, Toucher};
 use crate::{
     Error, Result,
     transport::{Cookie, Transport},
 };
-use cloakroom_core::{
-    Clock, Entropy, ErrorKind, Listener, OnLimit, OsEntropy, SessionStore, SystemClock,
-};
+use cloakroom_core::{Clock, Entropy, ErrorKind, OnLimit, OsEntropy, SessionStore, SystemClock};
 use cloakroom_near::{Limits, NearStore};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock};
 use time::Duration;
 
 /// Longer is no limit at all, and beyond what dates can tell.
@@ -167,11 +165,6 @@ impl SessionsBuilder {
         let near_store = near
             .clone()
             .map(|near| Arc::new(near) as Arc<dyn SessionStore>);
-        let watchers = Arc::new(Watchers::default());
-        if let Some(channel) = self.store.channel() {
-            let listener: Weak<dyn Listener> = Arc::downgrade(&watchers) as _;
-            channel.listen(listener);
-        }
         let toucher = Toucher::new(self.policy.touch_interval(), self.clock);
         let inner = Arc::new(Inner {
             store: near_store.unwrap_or(self.store),
@@ -179,7 +172,7 @@ impl SessionsBuilder {
             policy: self.policy,
             transport: self.transport,
             toucher,
-            watchers,
+            watchers: OnceLock::new(),
             counters: Default::default(),
             entropy: self.entropy,
         });

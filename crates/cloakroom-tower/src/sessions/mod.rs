@@ -18,10 +18,10 @@ use crate::{
     visit::Visit,
 };
 use cloakroom_core::{
-    Bucket, Entropy, ErrorKind, Handle, Health, Listed, SessionId, SessionStore, Which,
+    Bucket, Entropy, ErrorKind, Handle, Health, Listed, Listener, SessionId, SessionStore, Which,
 };
 use cloakroom_near::{NearStats, NearStore};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 /// An application's sessions: makes the layer, and lists and revokes from anywhere.
 ///
@@ -51,7 +51,7 @@ pub(crate) struct Inner {
     pub(crate) policy: Policy,
     pub(crate) transport: Transport,
     pub(crate) toucher: Toucher,
-    pub(crate) watchers: Arc<Watchers>,
+    watchers: OnceLock<Arc<Watchers>>,
     pub(crate) counters: Counters,
     pub(crate) entropy: Arc<dyn Entropy>,
 }
@@ -142,6 +142,20 @@ impl Sessions {
         self.revoke_which(user, Which::All).await
     }
 
+    /// Ends all sessions of everyone, anonymous ones too: for the day that a secret leaked. One
+    /// step for each bucket, one round trip for each server.
+    ///
+    /// Consistency and cancel safety as of [`revoke`](Self::revoke), for each bucket by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](ErrorKind::Unavailable): some may have ended and others not; ask again.
+    pub async fn revoke_everyone(&self) -> Result<()> {
+        self.0.noting(self.0.store.revoke_everyone().await)?;
+        tracing::info!("all sessions were revoked");
+        Ok(())
+    }
+
     /// What the layers have done since this was built.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -205,6 +219,19 @@ impl Sessions {
 }
 
 impl Inner {
+    /// Those who wait for sessions to end. Listens from the first of them on: before, nobody needs
+    /// to hear of it.
+    pub(crate) fn watchers(&self) -> &Arc<Watchers> {
+        self.watchers.get_or_init(|| {
+            let watchers = Arc::new(Watchers::default());
+            if let Some(channel) = self.store.channel() {
+                let listener: Weak<dyn Listener> = Arc::downgrade(&watchers) as _;
+                channel.listen(listener);
+            }
+            watchers
+        })
+    }
+
     /// A new id in this bucket, or in any.
     pub(crate) fn new_id(&self, bucket: Option<Bucket>) -> Result<SessionId> {
         let bucket = match bucket {

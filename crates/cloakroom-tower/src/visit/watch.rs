@@ -49,7 +49,7 @@ impl Visit {
             ..self.need
         };
         // Before the first look, so that nothing falls between.
-        let watcher = inner.watchers.watch(at);
+        let watcher = inner.watchers().watch(at);
         let mut unknown_since: Option<Instant> = None;
         loop {
             match inner.store.load(at, need).await {

@@ -1,0 +1,176 @@
+//! What this instance ended, said again when another server takes over.
+//!
+//! Replication is asynchronous: a master may die with what it acknowledged last, and its replica then
+//! holds sessions that were ended. Whoever ended them says so again as soon as it sees the new
+//! master. To end what has ended changes nothing.
+
+use super::arguments::Arguments;
+use crate::{keys::Keys, node::Run, scripts::Script, topology::Servers};
+use cloakroom_core::{Address, Result};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::{runtime::Handle, task::AbortHandle, time::sleep};
+
+/// Longer than a failover takes.
+const REMEMBERED: Duration = Duration::from_secs(5 * 60);
+/// More are forgotten, the oldest first.
+const MOST: usize = 20_000;
+/// How often a new master that is not to be reached is tried.
+const ATTEMPTS: usize = 100;
+/// Between attempts, while the new master is not to be reached.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What was ended lately.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    ended: Mutex<VecDeque<Said>>,
+    /// When everyone's sessions were ended, and what the epoch since then is called.
+    epoch: Mutex<Option<(Instant, String)>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    when: Instant,
+    at: Address,
+    how: How,
+}
+
+/// How an id came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    Ended,
+    Superseded,
+}
+
+impl Recent {
+    /// Remembers that an id has come to its end.
+    pub(super) fn note(&self, at: Address, how: How) {
+        let when = Instant::now();
+        let mut all = self.all();
+        while all.len() >= MOST
+            || all
+                .front()
+                .is_some_and(|said| said.when.elapsed() > REMEMBERED)
+        {
+            all.pop_front();
+        }
+        all.push_back(Said { when, at, how });
+    }
+
+    /// Remembers that everyone's sessions were ended.
+    pub(super) fn note_epoch(&self, epoch: String) {
+        *self.epoch() = Some((Instant::now(), epoch));
+    }
+
+    fn recent_epoch(&self) -> Option<String> {
+        let epoch = self.epoch();
+        let recent = epoch
+            .as_ref()
+            .filter(|(when, _)| when.elapsed() <= REMEMBERED);
+        recent.map(|(_, epoch)| epoch.clone())
+    }
+
+    fn epoch(&self) -> MutexGuard<'_, Option<(Instant, String)>> {
+        self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn of(&self, how: How) -> Vec<Address> {
+        let all = self.all();
+        let fresh = all
+            .iter()
+            .filter(|said| said.how == how && said.when.elapsed() <= REMEMBERED);
+        fresh.map(|said| said.at).collect()
+    }
+
+    fn all(&self) -> MutexGuard<'_, VecDeque<Said>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The task that says it again. Ends with its store.
+#[derive(Debug)]
+pub(super) struct SayAgain(AbortHandle);
+
+impl Drop for SayAgain {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl SayAgain {
+    pub(super) fn start(recent: Arc<Recent>, servers: Arc<Servers>, keys: Keys) -> Self {
+        let task = watch(recent, servers, keys);
+        Self(Handle::current().spawn(task).abort_handle())
+    }
+}
+
+async fn watch(recent: Arc<Recent>, servers: Arc<Servers>, keys: Keys) {
+    let mut generation = servers.generation();
+    while generation.changed().await.is_ok() {
+        for attempt in 1..=ATTEMPTS {
+            match say_all(&recent, &servers, &keys).await {
+                Ok(0) => break,
+                Ok(sessions) => {
+                    tracing::info!(sessions, "another server was told what has ended");
+                    break;
+                }
+                Err(error) => tracing::debug!(%error, attempt, "another server can't be told yet"),
+            }
+            // Another change begins anew.
+            if generation.has_changed().unwrap_or(true) {
+                break;
+            }
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Says all of it, and how much it was.
+async fn say_all(recent: &Recent, servers: &Servers, keys: &Keys) -> Result<usize> {
+    if let Some(epoch) = recent.recent_epoch() {
+        begin_epoch(servers, keys, &epoch).await?;
+    }
+    let mut said = 0;
+    for (how, script) in [(How::Ended, Script::End), (How::Superseded, Script::Retire)] {
+        let ended = recent.of(how);
+        say(servers, keys, script, &ended).await?;
+        said += ended.len();
+    }
+    Ok(said)
+}
+
+/// Ends everyone's sessions, unless the epoch has begun already.
+pub(super) async fn begin_epoch(servers: &Servers, keys: &Keys, epoch: &str) -> Result<()> {
+    let run = |bucket| Run {
+        bucket,
+        keys: vec![keys.epoch(bucket)],
+        argv: Arguments::new(keys.bucket(bucket), servers.publish())
+            .bytes(epoch.to_owned())
+            .into_vec(),
+    };
+    let runs = keys.buckets().iter().map(run).collect();
+    servers.run_many(Script::Everyone, runs).await
+}
+
+async fn say(servers: &Servers, keys: &Keys, script: Script, ended: &[Address]) -> Result<()> {
+    let run = |at: &Address| {
+        let argv = Arguments::new(keys.bucket(at.bucket), servers.publish()).digest(at.digest);
+        // No revision is known any more, and what was written late is of no use.
+        let argv = if script == Script::Retire {
+            argv.number(&0)
+        } else {
+            argv
+        };
+        Run {
+            bucket: at.bucket,
+            keys: vec![keys.record(*at)],
+            argv: argv.into_vec(),
+        }
+    };
+    servers
+        .run_many(script, ended.iter().map(run).collect())
+        .await
+}
