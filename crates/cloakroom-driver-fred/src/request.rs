@@ -19,7 +19,7 @@ pub(crate) struct Request {
 /// Commands that go by themselves: they are answered with something else than a list of three to
 /// five items, with nested lists, or with a list that begins with what their sender chose; or they
 /// mean something else in a transaction.
-const PLAIN: [&str; 64] = [
+const PLAIN: [&str; 65] = [
     "ASKING",
     "BLMOVE",
     "BLMPOP",
@@ -62,6 +62,7 @@ const PLAIN: [&str; 64] = [
     "ROLE",
     "SCRIPT",
     "SELECT",
+    "SENTINEL",
     "SET",
     "SPUBLISH",
     "TIME",

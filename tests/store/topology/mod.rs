@@ -1,5 +1,6 @@
 //! More servers than one: Sentinels and clusters, by URL.
 
+mod again;
 mod cluster;
 mod moving;
 mod reading;
