@@ -1,7 +1,12 @@
 //! The command line.
 
-use crate::{balancer::Split, failure::Failure, store::StoreUrl, version::Version};
-use clap::{Parser, ValueEnum, error::ErrorKind};
+use crate::{
+    balancer::Split,
+    failure::Failure,
+    store::{Driver, StoreUrl},
+    version::Version,
+};
+use clap::{Parser, error::ErrorKind};
 use std::{ffi::OsString, time::Duration};
 
 /// The port of the balancer and of a single node, unless another is asked for.
@@ -17,7 +22,7 @@ struct Args {
     /// Keep sessions in this Redis or Valkey: redis://HOST:PORT; without it they are in memory
     #[arg(long, value_name = "URL", env = "REDIS_URL", hide_env_values = true)]
     redis: Option<String>,
-    /// The client library that talks to Redis; fred comes with a later version
+    /// The client library that talks to Redis
     #[arg(long, value_enum, default_value_t = Driver::Redis)]
     driver: Driver,
     /// How many instances: the first half of version v1, the rest of v2 [default: 4]
@@ -40,13 +45,6 @@ struct Args {
     /// [default: 1000]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=60_000), requires = "node")]
     drain_ms: Option<u64>,
-}
-
-/// The client libraries that options name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Driver {
-    Redis,
-    Fred,
 }
 
 /// What the command line asks for.
@@ -103,12 +101,8 @@ fn complaint(rendered: &str) -> String {
 impl Args {
     /// Turns arguments that are well formed one by one into options that make sense together.
     fn check(self) -> Result<Asked, Failure> {
-        if self.driver == Driver::Fred {
-            return Err(Failure::usage(
-                "--driver fred is not in this version yet; leave it out to use the redis crate",
-            ));
-        }
-        let store = StoreUrl::parse(self.redis.as_deref().unwrap_or_default())?;
+        let url = self.redis.as_deref().unwrap_or_default();
+        let store = StoreUrl::parse(url, self.driver)?;
         Ok(match self.version {
             Some(version) => Asked::Node(NodeOptions {
                 store,
@@ -175,7 +169,6 @@ mod tests {
             ("fleet --version v1", "--node"),
             ("fleet --node --version v3", "[possible values: v1, v2]"),
             ("fleet --node --version v1 --green 3", "cannot be used with"),
-            ("fleet --driver fred", "not in this version yet"),
             ("fleet --redis http://user:secret@a", "redis://"),
         ] {
             let said = refused(line);

@@ -70,11 +70,10 @@ impl RedisStore {
         let commands = vec![
             Command::new("PTTL").arg(key.clone()),
             Command::new("HGETALL").arg(key),
-            Command::new("GET").arg(self.keys.epoch(at.bucket)),
         ];
+        let epoch = Command::new("GET").arg(self.keys.epoch(at.bucket));
         let mut replies = self
-            .servers
-            .pipeline(at.bucket, commands)
+            .read_together(at.bucket, commands, epoch)
             .await?
             .into_iter();
         let mut next = || {
@@ -83,6 +82,26 @@ impl RedisStore {
         };
         let (left, fields, epoch) = (next()?, next()?, next()?);
         codec::loaded(at, fields, &left, epoch)
+    }
+
+    /// Reads a session and its bucket's epoch in one round trip.
+    ///
+    /// In a cluster they go side by side: while their slot moves key by key, they may lie on two
+    /// nodes, and each follows its own redirection.
+    async fn read_together(
+        &self,
+        bucket: Bucket,
+        mut session: Vec<Command>,
+        epoch: Command,
+    ) -> Result<Vec<Reply>> {
+        if !self.servers.are_a_cluster() {
+            session.push(epoch);
+            return self.servers.pipeline(bucket, session).await;
+        }
+        let session = self.servers.pipeline(bucket, session);
+        let epoch = self.servers.pipeline(bucket, vec![epoch]);
+        let (session, epoch) = tokio::try_join!(session, epoch)?;
+        Ok(session.into_iter().chain(epoch).collect())
     }
 
     /// A reply that can't be right may belong to someone else: the connection is given up.

@@ -207,11 +207,17 @@ impl Servers {
         }
     }
 
+    /// Whether keys of one bucket may lie on two servers, while they move.
+    pub(crate) fn are_a_cluster(&self) -> bool {
+        matches!(self.routes, Routes::Cluster(_))
+    }
+
     /// The command by which scripts publish.
     pub(crate) fn publish(&self) -> &'static str {
-        match &self.routes {
-            Routes::One(_) => "PUBLISH",
-            Routes::Cluster(_) => "SPUBLISH",
+        if self.are_a_cluster() {
+            "SPUBLISH"
+        } else {
+            "PUBLISH"
         }
     }
 
