@@ -1,0 +1,48 @@
+//! The runs that must find nothing.
+
+use std::env;
+
+use futures_util::{StreamExt, stream};
+
+use super::checker::Verdict;
+use super::fault::Fault;
+use super::run::Plan;
+use super::table::Table;
+use super::world::Obeyed;
+
+/// Runs at once. They wait more than they work.
+const AT_ONCE: usize = 4;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_read_is_staler_than_the_bound_whatever_breaks() {
+    let runs = seeds().map(|seed| async move {
+        let plan = Plan::of(seed);
+        let verdict = plan.clone().run(Obeyed::ALL).await;
+        println!("{plan}: {verdict}");
+        (plan, verdict)
+    });
+    let mut runs = stream::iter(runs).buffer_unordered(AT_ONCE);
+    let (mut table, mut broken) = (Table::default(), Vec::new());
+    while let Some((plan, verdict)) = runs.next().await {
+        table.add(&plan, &verdict);
+        if !verdict.violations.is_empty() || is_idle(&verdict) {
+            broken.push(format!("{plan}: {verdict}"));
+        }
+    }
+    println!("\n{table}");
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+/// A run in which nothing was done shows nothing.
+fn is_idle(verdict: &Verdict) -> bool {
+    verdict.reads < 100 || verdict.writes < 10
+}
+
+/// Each fault through each driver, unless the environment says otherwise.
+fn seeds() -> std::ops::Range<u64> {
+    let number = |name| env::var(name).ok().map(|n| n.parse().expect("a number"));
+    if let Some(seed) = number("CLOAKROOM_FAULT_SEED") {
+        return seed..seed + 1;
+    }
+    0..number("CLOAKROOM_FAULT_RUNS").unwrap_or(2 * Fault::ALL.len() as u64)
+}
