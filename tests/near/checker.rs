@@ -268,14 +268,17 @@ impl Verdict {
                 self.violations.push(Violation::LostEnd { session: number });
                 return;
             }
-            Saw::Nothing if session.ending.is_some() => return,
             Saw::Nothing => 0,
             Saw::Session { revision, .. } => revision,
         };
+        // What was ended need not be there; what had been lost before was lost all the same.
+        let gone_at = session.ending.filter(|_| finally == Saw::Nothing);
+        let of_it = |loss: &&Span| gone_at.is_none_or(|gone| loss.asked < gone);
+        let losses: Vec<_> = losses.iter().filter(of_it).collect();
         for (_, write, _) in session.writes.iter().filter(|(r, ..)| *r > kept) {
             if losses.iter().any(|loss| write.asked < loss.answered) {
                 self.excused += 1;
-            } else {
+            } else if gone_at.is_none() {
                 self.violations
                     .push(Violation::LostWrite { session: number });
             }

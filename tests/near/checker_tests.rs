@@ -153,6 +153,9 @@ fn what_was_acknowledged_is_there_in_the_end() {
     declared.history.losses = vec![declared.span(15, 16)];
     let verdict = check(&declared.history, PROMISE);
     assert_eq!((verdict.excused, verdict.violations), (1, vec![lost]));
+    declared = declared.event(40, 50, What::Ended);
+    let verdict = check(&declared.history, PROMISE);
+    assert_eq!((verdict.excused, verdict.violations), (1, vec![]));
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod fault;
 mod history;
 mod mutants;
 mod network;
+mod panics;
 mod random;
 mod run;
 mod suite;

@@ -24,6 +24,12 @@ const HOPELESS: Duration = Duration::from_secs(20);
 /// The topologies that runs are made on.
 pub(crate) const TOPOLOGIES: [(&str, Open); 1] = [("single", Single::open)];
 
+/// What a variable of the environment says, if it is there.
+pub(crate) fn number(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().expect("a number"))
+}
+
 /// What a seed says.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {

@@ -1,12 +1,11 @@
 //! The runs that must find nothing.
 
-use std::env;
-
 use futures_util::{StreamExt, stream};
 
 use super::checker::Verdict;
 use super::fault::Fault;
-use super::run::Plan;
+use super::panics;
+use super::run::{Plan, number};
 use super::table::Table;
 use super::world::Obeyed;
 
@@ -15,6 +14,7 @@ const AT_ONCE: usize = 4;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_read_is_staler_than_the_bound_whatever_breaks() {
+    panics::watch();
     let runs = seeds().map(|seed| async move {
         let plan = Plan::of(seed);
         let verdict = plan.clone().run(Obeyed::ALL).await;
@@ -31,6 +31,7 @@ async fn no_read_is_staler_than_the_bound_whatever_breaks() {
     }
     println!("\n{table}");
     assert!(broken.is_empty(), "{}", broken.join("\n"));
+    assert_eq!(panics::seen(), [""; 0], "Cloakroom panicked");
 }
 
 /// A run in which nothing was done shows nothing.
@@ -40,7 +41,6 @@ fn is_idle(verdict: &Verdict) -> bool {
 
 /// Each fault through each driver, unless the environment says otherwise.
 fn seeds() -> std::ops::Range<u64> {
-    let number = |name| env::var(name).ok().map(|n| n.parse().expect("a number"));
     if let Some(seed) = number("CLOAKROOM_FAULT_SEED") {
         return seed..seed + 1;
     }

@@ -63,7 +63,7 @@ pub(crate) enum Fault {
     Demote,
     /// Another master takes over; the old one keeps its subscribers in silence.
     FailOver,
-    /// Several of these, one after the other.
+    /// Many of these, two at a time.
     Storm,
 }
 
@@ -160,13 +160,20 @@ impl Strike {
         }
     }
 
+    /// Two at a time, each followed by others.
     async fn storm(mut self, world: &World) {
-        let fit: Vec<_> = Fault::ALL.into_iter().filter(|f| f.blows()).collect();
-        for _ in 0..5 {
-            let fault = self.random.pick(&fit);
-            let mut strike = Self::of(fault, world.instances.len(), &mut self.random);
-            (strike.after, strike.lasts) = (Duration::ZERO, strike.lasts / 3);
-            Box::pin(strike.run(world)).await;
-        }
+        let (one, other) = (self.random.fork(), self.random.fork());
+        let gusts = [one, other].map(|random| gusts(world, random, self.lasts / 3));
+        futures_util::future::join_all(gusts).await;
+    }
+}
+
+async fn gusts(world: &World, mut random: Random, each: Duration) {
+    let fit: Vec<_> = Fault::ALL.into_iter().filter(|f| f.blows()).collect();
+    for _ in 0..4 {
+        let fault = random.pick(&fit);
+        let mut strike = Strike::of(fault, world.instances.len(), &mut random);
+        (strike.after, strike.lasts) = (Duration::ZERO, each);
+        Box::pin(strike.run(world)).await;
     }
 }
