@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use cloakroom_core::Freshness;
 use time::ext::NumericalDuration;
 
-use super::checker::{Promise, Violation, check};
+use super::checker::{Promise, check};
 use super::history::{Event, History, Saw, Span, What};
+use super::verdict::Violation;
 
 const PROMISE: Promise = Promise {
     bound: Duration::from_millis(400),

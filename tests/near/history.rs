@@ -114,6 +114,14 @@ impl Scribe {
         });
     }
 
+    /// Whether so many reads were answered, and so many writes and ends acknowledged.
+    pub(crate) fn has(&self, reads: usize, writes: usize) -> bool {
+        let events = &self.0.lock().unwrap().history.events;
+        let count = |what: fn(&What) -> bool| events.iter().filter(|e| what(&e.what)).count();
+        count(|what| matches!(what, What::Read { .. })) >= reads
+            && count(|what| matches!(what, What::Wrote { .. } | What::Ended)) >= writes
+    }
+
     /// Notes that Redis lost everything since then.
     pub(crate) fn lost(&self, since: Instant) {
         let losses = &mut self.0.lock().unwrap().history.losses;

@@ -8,7 +8,7 @@
 //! | `deployment` | their servers |
 //! | `network`, `through` | each instance's links, and the driver that leads through them |
 //! | `fault` | what goes wrong |
-//! | `history`, `checker` | what was answered, and what that proves |
+//! | `history`, `checker`, `verdict` | what was answered, and what that proves |
 //! | `suite` | the runs that must find nothing |
 //! | `mutants` | the runs that must find something: a check that can't fail proves nothing |
 //!
@@ -28,5 +28,6 @@ mod run;
 mod suite;
 mod table;
 mod through;
+mod verdict;
 mod work;
 mod world;

@@ -3,9 +3,9 @@
 use cloakroom_near::Rules;
 use cloakroom_redis::ChannelRules;
 
-use super::checker::{Verdict, Violation};
 use super::fault::Fault;
 use super::run::{Plan, number};
+use super::verdict::{Verdict, Violation};
 use super::world::Obeyed;
 
 /// So many runs are made with each of a mutant's faults before it counts as not caught. Most are

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use super::checker::{Promise, Verdict, check};
+use super::checker::{Promise, check};
 use super::deployment::{Open, Single};
 use super::fault::{Fault, Strike};
 use super::random::Random;
+use super::verdict::Verdict;
 use super::work::{self, Served};
 use super::world::{BOUND, COMMAND, Crate, Obeyed, World};
 
@@ -19,7 +20,7 @@ const TAIL: Duration = Duration::from_millis(700);
 /// What a busy machine may add to a deadline.
 const SLACK: Duration = Duration::from_secs(2);
 /// After this, what has no answer never gets one.
-const HOPELESS: Duration = Duration::from_secs(20);
+const HOPELESS: Duration = Duration::from_secs(60);
 
 /// The topologies that runs are made on.
 pub(crate) const TOPOLOGIES: [(&str, Open); 1] = [("single", Single::open)];
@@ -63,14 +64,16 @@ impl Plan {
 
     /// Runs it, and judges its history.
     pub(crate) async fn run(mut self, rules: Obeyed) -> Verdict {
-        let lasts = self.strike.after + self.strike.lasts + TAIL;
         let deployment = (self.topology.1)(self.strike.fault.needs()).await;
-        let world = World::open(deployment, self.through, rules, lasts).await;
-        let world = Arc::new(world);
+        let world = Arc::new(World::open(deployment, self.through, rules).await);
         let workers = work(&world, &mut self.random);
-        let strike = self.strike.clone().run(&world);
+        let strike = async {
+            self.strike.clone().run(&world).await;
+            sleep(TAIL).await;
+            world.end().await;
+        };
         let done = async { tokio::join!(strike, workers.join_all()) };
-        let done = timeout(lasts + HOPELESS, done).await;
+        let done = timeout(HOPELESS, done).await;
         assert!(done.is_ok(), "something hangs: {self}");
         assert!(world.recovers().await, "an instance is not trusted: {self}");
         let history = world.scribe.close(world.finally().await);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::checker::Verdict;
 use super::fault::Fault;
 use super::run::Plan;
+use super::verdict::Verdict;
 use super::world::Crate;
 
 /// What the runs of one kind showed.
