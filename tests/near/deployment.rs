@@ -25,11 +25,16 @@ pub(crate) trait Deployment: fmt::Debug + Send + Sync {
     /// What instances are given.
     fn url(&self) -> String;
 
+    /// What leads to all that is stored, now and without any link.
+    fn truth(&self) -> String {
+        self.url()
+    }
+
     /// The servers that serve now.
-    fn masters(&self) -> Vec<&RedisServer>;
+    fn masters(&self) -> BoxFuture<'_, Vec<&RedisServer>>;
 
     /// The one that serves a bucket now.
-    fn master_of(&self, bucket: Bucket) -> &RedisServer;
+    fn master_of(&self, bucket: Bucket) -> BoxFuture<'_, &RedisServer>;
 
     /// What publishes to a bucket's channel.
     fn publish(&self) -> &'static str {
@@ -113,12 +118,16 @@ impl Deployment for Single {
         self.main.url()
     }
 
-    fn masters(&self) -> Vec<&RedisServer> {
-        vec![self.master()]
+    fn truth(&self) -> String {
+        self.master().url()
     }
 
-    fn master_of(&self, _: Bucket) -> &RedisServer {
-        self.master()
+    fn masters(&self) -> BoxFuture<'_, Vec<&RedisServer>> {
+        Box::pin(std::future::ready(vec![self.master()]))
+    }
+
+    fn master_of(&self, _: Bucket) -> BoxFuture<'_, &RedisServer> {
+        Box::pin(std::future::ready(self.master()))
     }
 
     fn fail_over<'a>(&'a self, networks: &'a [Arc<Network>]) -> BoxFuture<'a, ()> {

@@ -141,8 +141,7 @@ impl World {
 
     /// What each session is in the end, without copies and links.
     pub(crate) async fn finally(&self) -> Vec<Saw> {
-        let server = self.deployment.masters()[0].url();
-        let store = settings(cloakroom::redis::store(server));
+        let store = settings(cloakroom::redis::store(self.deployment.truth()));
         let patience = Duration::seconds(30);
         let store = store.command_timeout(patience).connect_timeout(patience);
         let store = store.connect().await.unwrap();

@@ -30,7 +30,7 @@ pub(super) async fn strike(world: &World, mut strike: Strike) {
 async fn once(world: &World, strike: &mut Strike) {
     match strike.fault {
         Fault::KillSubscribers => {
-            for master in world.deployment.masters() {
+            for master in world.deployment.masters().await {
                 master.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
             }
         }
@@ -77,15 +77,14 @@ async fn publish_garbage(world: &World, random: &mut Random) {
     };
     let channel = key(world, bucket, "bus");
     let publish = [world.deployment.publish(), &channel, &message];
-    world.deployment.master_of(bucket).command(&publish).await;
+    let master = world.deployment.master_of(bucket).await;
+    master.command(&publish).await;
 }
 
 async fn recount(world: &World, random: &mut Random) {
     let bucket = bucket(world, random);
-    let (server, key) = (
-        world.deployment.master_of(bucket),
-        key(world, bucket, "seq"),
-    );
+    let key = key(world, bucket, "seq");
+    let server = world.deployment.master_of(bucket).await;
     let count: Option<u64> = ask(server, &["GET", &key]).await;
     let count = count.unwrap_or_default();
     match random.below(4) {
@@ -106,7 +105,7 @@ async fn set(server: &RedisServer, key: &str, count: u64) {
 async fn overflow(world: &World, strike: &Strike) {
     let bucket = world.instances[0].store.buckets().get(0);
     let bucket = bucket.expect("there is a bucket");
-    let server = world.deployment.master_of(bucket);
+    let server = world.deployment.master_of(bucket).await;
     limit_output(server, &format!("pubsub {BUFFER} 0 0")).await;
     let networks = strike.targets.iter().map(|t| &world.instances[*t].network);
     let links: Vec<_> = networks.flat_map(|n| n.links(&[Kind::Messages])).collect();

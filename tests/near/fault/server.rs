@@ -9,7 +9,7 @@ use crate::near::deployment::{isolate, restore};
 use crate::near::world::World;
 
 pub(super) async fn strike(world: &World, mut strike: Strike) {
-    let masters = world.deployment.masters();
+    let masters = world.deployment.masters().await;
     let master = masters[strike.random.below(masters.len())];
     match strike.fault {
         Fault::PauseServer => {
