@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`store`] | the stores: the conformance suite on memory and on a real Redis |
 //! | [`web`] | the way of a request: the layer in front of an application in this process |
+//! | [`near`] | copies that stay within their bound, whatever breaks |
 //! | [`fleet`] | the demo as its users meet it: processes and HTTP |
 
 // The tests' own helpers report what went wrong by failing the test.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod fleet;
+mod near;
 mod store;
 mod web;

@@ -6,7 +6,7 @@
 //! | [`split`], [`admin`] | what a person can do to the balancer and to its instances |
 //! | [`nodes`], [`versions`] | separate processes over one Redis; two versions of the shop |
 //! | [`options`], [`unreachable`], [`signals`] | how the program starts, fails and ends |
-//! | [`outage`] | Redis killed, and Redis hanging, under load |
+//! | [`outage`], [`paused`] | Redis killed, and Redis hanging, under load; a process that stands still |
 //! | [`rolling`], [`readiness`], [`crash`] | instances that come and go |
 //! | [`races`] | requests that overlap, two hundred times |
 //! | [`secrets`] | what logs, Redis and its files hold |
@@ -17,6 +17,7 @@ mod main_job;
 mod nodes;
 mod options;
 mod outage;
+mod paused;
 mod races;
 mod readiness;
 mod rolling;

@@ -1,5 +1,8 @@
 //! How Cloakroom works and how to run it.
 
+#[doc = include_str!("../manual/faults.md")]
+pub mod faults {}
+
 #[doc = include_str!("../manual/operations.md")]
 pub mod operations {}
 

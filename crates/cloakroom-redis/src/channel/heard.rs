@@ -142,7 +142,7 @@ impl Heard {
     fn follows(&self, listening: &mut Listening, number: u64) -> bool {
         let last = listening.number;
         listening.number = Some(last.map_or(number, |last| last.max(number)));
-        last.is_none_or(|last| number <= last + 1) || !self.context.rules.numbers
+        follows(last, number) || !self.context.rules.numbers
     }
 
     fn begin_term(&self, listening: &mut Listening) {
@@ -153,5 +153,23 @@ impl Heard {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether no message is missing between the last one and this. Anybody who may publish may send
+/// any number.
+fn follows(last: Option<u64>, number: u64) -> bool {
+    last.is_none_or(|last| number <= last.saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_seen_whatever_the_numbers() {
+        assert!(follows(None, 7) && follows(Some(6), 7) && follows(Some(7), 7));
+        assert!(!follows(Some(5), 7));
+        assert!(follows(Some(u64::MAX), 1) && follows(Some(u64::MAX), u64::MAX));
     }
 }

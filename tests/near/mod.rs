@@ -1,0 +1,33 @@
+//! Near copies under fire: instances of one deployment, whose links, servers and subscriptions
+//! break while they serve, and a checker that reads what each of them answered and when.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `run` | a seed and what follows from it |
+//! | `world`, `work` | the instances, and what they do all the time |
+//! | `deployment` | their servers |
+//! | `network`, `through` | each instance's links, and the driver that leads through them |
+//! | `fault` | what goes wrong |
+//! | `history`, `checker`, `verdict` | what was answered, and what that proves |
+//! | `suite` | the runs that must find nothing |
+//! | `mutants` | the runs that must find something: a check that can't fail proves nothing |
+//!
+//! `CLOAKROOM_FAULT_SEED=n` runs one seed again, `CLOAKROOM_FAULT_RUNS=n` makes that many runs and
+//! prints a table.
+
+mod checker;
+mod checker_tests;
+mod deployment;
+mod fault;
+mod history;
+mod mutants;
+mod network;
+mod panics;
+mod random;
+mod run;
+mod suite;
+mod table;
+mod through;
+mod verdict;
+mod work;
+mod world;
