@@ -181,15 +181,19 @@ impl Deployment {
 impl Deployment {
     /// Cuts all subscriptions, and waits until they are back and no copy is used any more.
     async fn doubt_copies(&self) {
-        let bucket = Buckets::default().get(0).unwrap();
-        let term = |channel: &Arc<Channel>| channel.lease(bucket).term;
-        let before: Vec<_> = self.copies.iter().map(term).collect();
+        let buckets = Buckets::default();
+        let terms = || -> Vec<_> {
+            let copies = self.copies.iter();
+            let all = copies.flat_map(|channel| buckets.iter().map(|b| channel.lease(b).term));
+            all.collect()
+        };
+        let before = terms();
         for server in self.servers.masters() {
             server.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
         }
         let anew = || async {
-            let mut pairs = self.copies.iter().zip(&before);
-            pairs.all(|(channel, before)| term(channel) > *before)
+            let now = terms();
+            now.iter().zip(&before).all(|(now, before)| now > before)
         };
         assert!(eventually(LIMIT, anew).await);
         // Until then a copy may be used because it was read a moment ago.

@@ -20,6 +20,9 @@ use crate::store::shared::{fixture_on, near_fixture_on};
 /// How long a master is missed before a replica takes its place.
 const NODE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// On a busy machine nobody is to be taken for dead who is only slow.
+const NEVER: Duration = Duration::from_secs(120);
+
 /// A cluster to start that misses a master quickly, and whose other masters serve on meanwhile.
 fn cluster() -> RedisClusterBuilder {
     let builder = RedisCluster::builder().node_timeout(NODE_TIMEOUT);
@@ -51,7 +54,8 @@ async fn shared_cluster() -> Arc<RedisCluster> {
     if let Some(cluster) = shared.upgrade() {
         return cluster;
     }
-    let cluster = Arc::new(RedisCluster::start().await);
+    let builder = RedisCluster::builder().node_timeout(NEVER);
+    let cluster = Arc::new(builder.start().await);
     *shared = Arc::downgrade(&cluster);
     cluster
 }
@@ -62,7 +66,8 @@ async fn shared_sentinels() -> Arc<RedisSentinel> {
     if let Some(sentinels) = shared.upgrade() {
         return sentinels;
     }
-    let sentinels = Arc::new(RedisSentinel::start().await);
+    let builder = RedisSentinel::builder().replicas(1).down_after(NEVER);
+    let sentinels = Arc::new(builder.start().await);
     *shared = Arc::downgrade(&sentinels);
     sentinels
 }
