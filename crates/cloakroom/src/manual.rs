@@ -1,5 +1,8 @@
 //! How Cloakroom works and how to run it.
 
+#[doc = include_str!("../manual/consistency.md")]
+pub mod consistency {}
+
 #[doc = include_str!("../manual/operations.md")]
 pub mod operations {}
 
