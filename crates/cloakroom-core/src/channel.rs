@@ -13,6 +13,9 @@ pub trait Listener: Send + Sync {
     /// Copies of this session are stale: it has this revision now, or `None` if it ended.
     fn stale(&self, at: Address, revision: Option<u64>);
 
+    /// All copies of the bucket are stale, also those that are on their way.
+    fn all_stale(&self, bucket: Bucket);
+
     /// A term has ended: no copy of the bucket that was made before now is good.
     fn lost(&self, bucket: Bucket);
 }
@@ -150,6 +153,11 @@ impl Channel {
     /// For stores: a session was written, or ended with `None`.
     pub fn deliver(&self, at: Address, revision: Option<u64>) {
         self.tell(|listener| listener.stale(at, revision));
+    }
+
+    /// For stores: all sessions of a bucket ended, or may have.
+    pub fn deliver_all(&self, bucket: Bucket) {
+        self.tell(|listener| listener.all_stale(bucket));
     }
 
     fn at(&self, bucket: Bucket) -> MutexGuard<'_, Lease> {

@@ -120,12 +120,12 @@ impl<V: Copied> Near<V> {
                 match brought {
                     // It set out before the client saw what it has seen.
                     Ok(kept) if kept.value.revision() < need.revision => {
-                        self.0.fly(at, now, load()).landed().await
+                        self.0.fly(at, now, &load).landed().await
                     }
                     brought => brought,
                 }
             }
-            None => self.0.fly(at, now, load()).landed().await,
+            None => self.0.fly(at, now, &load).landed().await,
         };
         brought.or_else(|error| {
             let will_do = error
@@ -151,7 +151,6 @@ impl<V: Copied> Near<V> {
             (term, base.map(|copy| (copy.revision, copy.kept.clone())))
         };
         OwnWrite {
-            sent: inner.clock.moment(),
             inner,
             at,
             term,
@@ -237,7 +236,7 @@ impl<V: Copied> Inner<V> {
     }
 
     /// Begins a load, in a task of its own.
-    fn fly<F>(self: &Arc<Self>, at: Address, began: Moment, load: F) -> Flight<V>
+    fn fly<F>(self: &Arc<Self>, at: Address, began: Moment, load: &impl Fn() -> F) -> Flight<V>
     where
         F: Future<Output = Result<V>> + Send + 'static,
     {
@@ -256,7 +255,8 @@ impl<V: Copied> Inner<V> {
             number: flight.number,
             value: None,
         };
-        tokio::spawn(way.carry(term, began, load, landing));
+        // Made only now, after it has set out: it may begin at once.
+        tokio::spawn(way.carry(term, began, load(), landing));
         flight
     }
 
@@ -326,22 +326,22 @@ pub struct OwnWrite<V: Copied> {
     term: Term,
     /// The copy that there was, and its revision.
     base: Option<(u64, Kept<V>)>,
-    sent: Moment,
     open: bool,
 }
 
 impl<V: Copied> OwnWrite<V> {
     /// The write made this revision out of the one before. If that one's copy was at hand, a copy
-    /// of the new one is made from it, which was read so much later; else there is none.
-    pub fn made(mut self, revision: u64, new: impl FnOnce(&V, Duration) -> V) {
+    /// of the new one is made from it, and is as fresh as that one was: after a failover that lost
+    /// writes, the same number may stand for something else. Without it there is none.
+    pub fn made(mut self, revision: u64, new: impl FnOnce(&V) -> V) {
         self.open = false;
         let base = self
             .base
             .take()
             .filter(|(before, _)| before + 1 == revision);
         let value = base.map(|(_, before)| {
-            let value = Arc::new(new(&before.value, self.sent.since(before.read)));
-            let read = self.sent;
+            let value = Arc::new(new(&before.value));
+            let read = before.read;
             (Kept { value, read }, self.term)
         });
         let arrived = {
@@ -377,7 +377,15 @@ impl<V: Copied> Listener for Inner<V> {
         }
     }
 
-    /// Nothing to do: copies of an ended term are not used, and make room when it is needed.
+    fn all_stale(&self, bucket: Bucket) {
+        for shard in &self.shards {
+            let dropped = locked(shard).all_stale(bucket, self.rules.fence);
+            self.counters.stale.fetch_add(dropped, Relaxed);
+        }
+    }
+
+    /// Nothing to do: a copy of an ended term is only as fresh as its load, or as the term was
+    /// proven, and makes room when it is needed.
     fn lost(&self, _: Bucket) {}
 }
 

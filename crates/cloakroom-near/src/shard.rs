@@ -1,7 +1,7 @@
 //! The copies themselves: plain state, no lock and no clock.
 
 use crate::{flight::Flight, near::Kept};
-use cloakroom_core::{Address, Term};
+use cloakroom_core::{Address, Bucket, Term};
 use std::collections::{HashMap, VecDeque};
 use time::Duration;
 
@@ -177,6 +177,14 @@ impl<V: Copied> Shard<V> {
         }
         self.clear_if_empty(at);
         stale
+    }
+
+    /// Notes that all keys of a bucket ended; says how many copies were dropped.
+    pub(crate) fn all_stale(&mut self, bucket: Bucket, fence: bool) -> u64 {
+        let of_bucket = self.slots.keys().filter(|at| at.bucket == bucket);
+        let all: Vec<_> = of_bucket.copied().collect();
+        let dropped = all.into_iter().filter(|at| self.stale(*at, None, fence));
+        dropped.count() as u64
     }
 
     /// Drops the copy of a key.

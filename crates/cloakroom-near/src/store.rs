@@ -104,7 +104,7 @@ impl NearStore {
         let committed = self.store.commit(at, change, max).await?;
         match &committed {
             Committed::Done { revision } => {
-                write.made(*revision, |seen, since| seen.with(change, *revision, since));
+                write.made(*revision, |seen| seen.with(change, *revision));
             }
             Committed::Conflict { revision, .. } => write.found(Some(*revision)),
             Committed::Superseded | Committed::Gone => write.found(None),
@@ -130,8 +130,8 @@ impl NearStore {
 }
 
 impl Seen {
-    /// The session after a change, seen so much later. Its idle window is not known to have moved.
-    fn with(&self, change: &Change, revision: u64, since: Duration) -> Self {
+    /// The session after a change. Its idle window is not known to have moved.
+    fn with(&self, change: &Change, revision: u64) -> Self {
         Self(match &self.0 {
             Loaded::Found { record, expires_in } => {
                 let mut record = Record::clone(record);
@@ -139,7 +139,7 @@ impl Seen {
                 record.revision = revision;
                 Loaded::Found {
                     record: Arc::new(record),
-                    expires_in: (*expires_in - since).max(Duration::ZERO),
+                    expires_in: *expires_in,
                 }
             }
             nothing => nothing.clone(),

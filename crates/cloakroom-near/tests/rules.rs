@@ -384,30 +384,30 @@ async fn an_own_write_makes_a_copy_of_what_it_wrote() {
     let write = w.near.write(w.at);
     w.write(2);
     w.announce(Some(2));
-    write.made(2, |_, _| Value(2));
+    write.made(2, |_| Value(2));
     assert_eq!(w.get(SECOND).await.unwrap(), 2);
     // Whether its announcement comes before the reply or after it.
     let write = w.near.write(w.at);
-    write.made(3, |_, _| Value(3));
+    write.made(3, |_| Value(3));
     w.announce(Some(3));
     assert_eq!(w.get(SECOND).await.unwrap(), 3);
     assert_eq!(w.loads(), 1);
     // Somebody else's write came between.
     let write = w.near.write(w.at);
     w.write(5);
-    write.made(5, |_, _| unreachable!("4 was never seen"));
+    write.made(5, |_| unreachable!("4 was never seen"));
     assert_eq!(w.get(SECOND).await.unwrap(), 5);
     // In another term the same number may stand for something else.
     w.subscribed();
     let write = w.near.write(w.at);
     w.write(6);
-    write.made(6, |_, _| unreachable!("5 was seen in another term"));
+    write.made(6, |_| unreachable!("5 was seen in another term"));
     assert_eq!(w.get(SECOND).await.unwrap(), 6);
     // And after it.
     let write = w.near.write(w.at);
     w.write(8);
     w.announce(Some(8));
-    write.made(7, |_, _| Value(7));
+    write.made(7, |_| Value(7));
     assert_eq!(w.get(SECOND).await.unwrap(), 8);
 }
 

@@ -2,6 +2,8 @@
 
 #[doc = include_str!("../manual/faults.md")]
 pub mod faults {}
+#[doc = include_str!("../manual/consistency.md")]
+pub mod consistency {}
 
 #[doc = include_str!("../manual/operations.md")]
 pub mod operations {}

@@ -61,6 +61,10 @@ impl Heard {
 
     /// Takes an event. Called from the connection's own task, in the order of their coming.
     pub(super) fn take(&self, event: &Event) {
+        if self.ended().is_some() {
+            // Its successor knows better.
+            return;
+        }
         match event {
             Event::Message { channel, payload } => self.message(channel, payload),
             Event::Unsubscribed { .. } => self.end("the server ended a subscription"),
@@ -100,9 +104,9 @@ impl Heard {
     }
 
     /// A bucket's count can't be right: what was heard until now proves nothing.
-    pub(super) fn doubt(&self, channel: &Bytes) {
+    pub(super) fn doubt(&self, channel: &Bytes, published: u64) {
         if let Some(listening) = self.state().buckets.get_mut(channel) {
-            listening.number = None;
+            listening.number = Some(published);
             self.begin_term(listening);
         }
     }
@@ -112,7 +116,8 @@ impl Heard {
         self.state().ended
     }
 
-    fn end(&self, why: &'static str) {
+    /// Takes nothing more.
+    pub(super) fn end(&self, why: &'static str) {
         self.state().ended.get_or_insert(why);
     }
 
@@ -123,18 +128,22 @@ impl Heard {
         };
         match Invalidation::decode(payload) {
             Some(Invalidation { number, stale }) => {
-                if !self.follows(listening, number) || stale == Stale::All {
+                if !self.follows(listening, number) {
                     self.begin_term(listening);
                 }
-                if let Stale::One { digest, revision } = stale {
-                    let bucket = listening.bucket;
-                    self.context
-                        .channel
-                        .deliver(Address { bucket, digest }, revision);
+                let (channel, bucket) = (&self.context.channel, listening.bucket);
+                match stale {
+                    Stale::One { digest, revision } => {
+                        channel.deliver(Address { bucket, digest }, revision);
+                    }
+                    Stale::All => channel.deliver_all(bucket),
                 }
             }
-            // From a later version: it may concern any copy.
-            None => self.begin_term(listening),
+            // From a later version: it may concern any copy, and be of any number.
+            None => {
+                self.context.channel.deliver_all(listening.bucket);
+                self.begin_term(listening);
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{Context, heard::Heard};
 use crate::{Command, Connection, DriverError, Reply, topology::Master};
 use bytes::Bytes;
-use cloakroom_core::{Bucket, Moment};
+use cloakroom_core::{Bucket, Clock as _, Moment, SystemClock};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 
@@ -77,7 +77,11 @@ async fn listen(
     };
     let connected = timeout(context.timing.connect, connect).await;
     match connected.unwrap_or_else(|_| Err(DriverError::lost("no subscription in time"))) {
-        Ok(mut subscriber) => subscriber.renew(proven).await,
+        Ok(mut subscriber) => {
+            let error = subscriber.renew(proven).await;
+            subscriber.heard.end("given up");
+            error
+        }
         Err(error) => error,
     }
 }
@@ -104,6 +108,9 @@ impl Subscriber<'_> {
     /// Renews the leases for as long as everything is right; answers what is not.
     async fn renew(&mut self, proven: &mut bool) -> DriverError {
         // The first says where the counts begin; what is read from then on can be proven.
+        if let Err(error) = self.begin_counts().await {
+            return error;
+        }
         if let Err(error) = self.prove().await {
             return error;
         }
@@ -126,6 +133,30 @@ impl Subscriber<'_> {
             if let Some(why) = self.pause().await {
                 return DriverError::lost(why);
             }
+        }
+    }
+
+    /// Sees to it that there is a count for each bucket, and that it is none that another server, or
+    /// this one before it was emptied, might have too.
+    async fn begin_counts(&self) -> Result<(), DriverError> {
+        let now = SystemClock.now().unix_timestamp_nanos() / 1000;
+        let begin = |(_, bucket): &(Bytes, Bucket)| {
+            let key = self.context.keys.number(*bucket);
+            Command::new("SET").arg(key).arg(now.to_string()).arg("NX")
+        };
+        let commands = self.channels.iter().map(begin).collect();
+        let replies = timeout(
+            self.context.timing.answer,
+            self.connection.pipeline(commands),
+        );
+        let late = |_| DriverError::lost("a renewal was not answered in time");
+        let replies = replies.await.map_err(late)??;
+        match replies
+            .into_iter()
+            .find(|reply| matches!(reply, Reply::Error(_)))
+        {
+            Some(Reply::Error(e)) => Err(DriverError::lost(format!("SET was refused: {}", e.code))),
+            _ => Ok(()),
         }
     }
 
@@ -179,7 +210,7 @@ impl Subscriber<'_> {
         {
             // The server has forgotten, or is another: counted anew from here.
             if before.is_some_and(|before| before > *now) && self.context.rules.numbers {
-                self.heard.doubt(channel);
+                self.heard.doubt(channel, *now);
             }
         }
         Ok(Renewal { sent, published })

@@ -2,7 +2,6 @@
 -- expires. ARGV[3] names the epoch that begins, so that saying it again changes nothing.
 if epoch ~= ARGV[3] then
   redis.call('SET', KEYS[1], ARGV[3])
-  local number = text(redis.call('INCR', prefix .. 'seq'))
-  redis.call(publish, prefix .. 'bus', table.concat({'1', number, '*'}, ' '))
+  announce('*')
 end
 return 1

@@ -14,9 +14,14 @@ local function lives(its_epoch) return (its_epoch or '') == epoch end
 
 -- "Your copy is stale": the new revision, or '-' when the session ended. Numbered, so that whoever
 -- listens can tell that nothing is missing.
-local function announce(digest, revision)
-  local number = text(redis.call('INCR', prefix .. 'seq'))
-  redis.call(publish, prefix .. 'bus', table.concat({'1', number, digest, revision}, ' '))
+local function announce(...)
+  local number = redis.call('INCR', prefix .. 'seq')
+  -- A count that begins anew, because the server was emptied, begins elsewhere than the last one.
+  if number == 1 then
+    number = time[1] * 1000000 + time[2]
+    redis.call('SET', prefix .. 'seq', text(number))
+  end
+  redis.call(publish, prefix .. 'bus', table.concat({'1', text(number), ...}, ' '))
 end
 
 -- An entry is in the index before its record is, and leaves after it: should a crash ever leave

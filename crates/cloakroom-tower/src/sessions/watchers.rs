@@ -47,6 +47,10 @@ impl Listener for Watchers {
         }
     }
 
+    fn all_stale(&self, bucket: Bucket) {
+        self.lost(bucket);
+    }
+
     fn lost(&self, bucket: Bucket) {
         let waiting = self.waiting();
         let of_bucket = waiting.iter().filter(|(at, _)| at.bucket == bucket);
