@@ -18,6 +18,7 @@
 mod checker;
 mod checker_tests;
 mod deployment;
+mod emptied;
 mod fault;
 mod history;
 mod mutants;

@@ -99,6 +99,7 @@ pub(crate) async fn near_fixture_on(
     for _ in 0..4 {
         let store = builder_of(driver, url)
             .prefix(&prefix)
+            .buckets(8)
             .renewal_interval(Duration::milliseconds(5))
             .connect();
         let truth: Arc<dyn SessionStore> = Arc::new(store.await.unwrap());

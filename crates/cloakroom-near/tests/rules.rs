@@ -433,3 +433,30 @@ async fn limits_hold_and_what_is_used_stays_longest() {
     assert_eq!(stats.evicted + stats.copies, 2001);
     assert_eq!(stats.bytes, stats.copies * 100);
 }
+
+#[tokio::test]
+async fn when_all_of_a_bucket_ended_no_copy_of_it_is_used_nor_what_is_on_its_way() {
+    let w = World::new(true);
+    let term = w.subscribed();
+    w.proven(term);
+    let other = Buckets::default().get(4).unwrap();
+    let late = async {
+        w.store.begun.notified().await;
+        w.write(9);
+        w.channel.deliver_all(other);
+        w.channel.deliver_all(w.at.bucket);
+        w.let_through();
+    };
+    let (got, ()) = tokio::join!(w.get(SECOND), late);
+    assert_eq!(got.unwrap(), 1);
+    assert_eq!(w.near.stats().fenced, 1);
+    w.let_through();
+    assert_eq!(w.get(SECOND).await.unwrap(), 9);
+    w.channel.deliver_all(other);
+    assert_eq!(w.get(SECOND).await.unwrap(), 9);
+    assert_eq!(w.loads(), 2, "another bucket's copies stay");
+    w.channel.deliver_all(w.at.bucket);
+    w.let_through();
+    w.get(SECOND).await.unwrap();
+    assert_eq!(w.loads(), 3);
+}

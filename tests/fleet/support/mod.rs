@@ -12,7 +12,7 @@ pub(crate) use answer::{Answer, check_members};
 pub(crate) use browser::{Browser, fetch, try_fetch};
 pub(crate) use events::Events;
 pub(crate) use metrics::samples;
-pub(crate) use nodes::Nodes;
+pub(crate) use nodes::{MAX_STALENESS, Nodes};
 pub(crate) use programs::{Fleet, Node, NodeSpec, PROGRAM, program};
 pub(crate) use rotation::Rotation;
 

@@ -6,8 +6,8 @@ use cloakroom_testkit::{RedisServer, eventually};
 
 use super::{Browser, Node, NodeSpec};
 
-/// The demo keeps the default.
-const MAX_STALENESS: Duration = Duration::from_secs(1);
+/// How stale a near copy may be: the demo keeps the default.
+pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(1);
 
 /// Several nodes over one Redis.
 #[derive(Debug)]

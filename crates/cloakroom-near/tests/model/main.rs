@@ -24,7 +24,7 @@
 //!
 //! With all rules both hold; without any one rule the checker finds how one breaks, or the table in
 //! `rules.rs` says why not. A checker that finds nothing has proven nothing until it has found this.
-//! Two of the rules are not in the code yet, and the table says what that costs.
+//! Two of the rules were not in the code before the model asked for them.
 
 mod protocol;
 mod rules;

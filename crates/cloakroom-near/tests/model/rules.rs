@@ -199,10 +199,10 @@ pub(crate) const TABLE: [(Rule, Scope, Option<&str>); 18] = [
     (Rule::FewerBeginTerm, Scope::EMPTIED, Some("fresh")),
     (Rule::AllHeard, Scope::MESSAGES, Some("fresh")),
     (Rule::RenewalWrites, Scope::CONNECTIONS, Some("fresh")),
-    // Not in the code yet: a bucket's epoch only ends the term, and a copy lives on for as long as
-    // the last proof of that term allows. Late by as much as is promised, and no more.
+    // Were a bucket's epoch only to end the term, then a copy would live on for as long as the last
+    // proof of that term allows: late by as much as is promised, and no more.
     (Rule::AllAreDropped, Scope::EPOCHS, Some("told")),
-    // Not in the code yet: a bucket's count begins at nothing, so that one which was as low before
-    // the server was emptied may be reached again before anybody looks.
+    // Were a bucket's count to begin at nothing, then one which was as low before the server was
+    // emptied might be reached again before anybody looks.
     (Rule::CountBeginsElsewhere, Scope::EMPTIED, Some("fresh")),
 ];

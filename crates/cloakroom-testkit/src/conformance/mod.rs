@@ -75,7 +75,7 @@ macro_rules! dispatcher {
                 })+)+
                 unknown => panic!("there is no case {unknown:?}"),
             };
-            tasks::within_a_minute(case, run).await;
+            tasks::in_time(case, run).await;
         }
     };
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cloakroom_core::BoxFuture;
 
 /// How long a case may take, on a machine that is busy with others.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// Runs all on the runtime's threads; answers in their order.
 pub(super) async fn all<T: Send + 'static>(
@@ -41,7 +41,7 @@ pub(super) fn boxed<'a>(case: impl Future<Output = ()> + Send + 'a) -> BoxFuture
 }
 
 /// A case that hangs fails with its name.
-pub(super) async fn within_a_minute(case: &str, run: BoxFuture<'_, ()>) {
+pub(super) async fn in_time(case: &str, run: BoxFuture<'_, ()>) {
     let done = tokio::time::timeout(LIMIT, run).await;
     assert!(done.is_ok(), "{case} did not end within {LIMIT:?}");
 }
