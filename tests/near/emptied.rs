@@ -34,7 +34,7 @@ async fn what_was_there_is_gone_within_the_bound(driver: impl Driver) {
     let emptied = Instant::now();
     while let Ok(Loaded::Found { .. }) = near.load(new.at, WITHIN).await {
         assert!(
-            emptied.elapsed() < Duration::from_secs(1),
+            emptied.elapsed() < Duration::from_secs(3),
             "it is shown for too long"
         );
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -89,7 +89,7 @@ async fn a_copy_serves_through_an_outage_if_so_wished_and_for_so_long() {
     let mut refused = refused;
     let begun = std::time::Instant::now();
     while !refused().await {
-        assert!(begun.elapsed() < std::time::Duration::from_secs(2));
+        assert!(begun.elapsed() < std::time::Duration::from_secs(20));
     }
     assert_eq!(browser.user(&near.app).await.as_deref(), Some("alice"));
     // A client that was never here has no copy to be served from.
@@ -101,7 +101,7 @@ async fn a_copy_serves_through_an_outage_if_so_wished_and_for_so_long() {
         "the same session"
     );
     while browser.get(&near.app, "/info").await.status == 200 {
-        assert!(begun.elapsed() < std::time::Duration::from_secs(6));
+        assert!(begun.elapsed() < std::time::Duration::from_secs(30));
     }
     let answer = browser.get(&near.app, "/info").await.is(503);
     assert_eq!(answer.kind(), Some(ErrorKind::Unavailable));
