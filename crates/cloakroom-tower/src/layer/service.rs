@@ -43,7 +43,7 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let inner = &self.sessions.0;
-        let presented = inner
+        let (presented, seen) = inner
             .transport
             .read(request.headers_mut(), inner.store.buckets());
         if presented == Presented::Rejected {
@@ -53,12 +53,8 @@ where
         let within = self.max_staleness.unwrap_or(inner.policy.max_staleness);
         let visit = match presented {
             Presented::Id(id) => {
-                let seen = inner.transport.seen(request.headers(), &id);
-                Visit::new(
-                    self.sessions.clone(),
-                    id,
-                    inner.policy.freshness(within, seen),
-                )
+                let need = inner.policy.freshness(within);
+                Visit::new(self.sessions.clone(), id, seen, need)
             }
             Presented::Nothing | Presented::Rejected => Visit::anonymous(self.sessions.clone()),
         };

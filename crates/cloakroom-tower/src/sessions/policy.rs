@@ -73,15 +73,15 @@ impl Policy {
         self.max_sessions.map(|max| Limit { max, at_limit })
     }
 
-    /// How fresh a read must be for a client that has seen this revision.
-    pub(crate) fn freshness(&self, within: Duration, revision: u64) -> Freshness {
+    /// How fresh a read must be, whatever its client has seen.
+    pub(crate) fn freshness(&self, within: Duration) -> Freshness {
         let at_worst = match self.on_unavailable {
             OnUnavailable::NearCopy(at_worst) => at_worst,
             OnUnavailable::Refuse | OnUnavailable::Anonymous => Duration::ZERO,
         };
         Freshness {
             within,
-            revision,
+            revision: 0,
             at_worst,
         }
     }

@@ -1,8 +1,8 @@
 //! The cookie transport.
 
-use super::{Presented, Tell, only, revision_text};
+use super::{Part, Tell, revision_text};
 pub use ::cookie::SameSite;
-use cloakroom_core::{Error, ErrorKind, Result, SessionId};
+use cloakroom_core::{Error, ErrorKind, Result};
 use http::{HeaderMap, HeaderValue, header};
 use std::borrow::Cow;
 use time::Duration;
@@ -144,20 +144,19 @@ impl Cookie {
         }
     }
 
-    pub(super) fn read(
-        &self,
-        headers: &HeaderMap,
-        read: impl Fn(&str) -> Option<SessionId>,
-    ) -> Presented {
-        only(
-            values(headers, &self.name).iter().map(|value| &**value),
-            read,
-        )
-    }
-
-    /// What the client says it has seen.
-    pub(super) fn seen(&self, headers: &HeaderMap) -> Vec<String> {
-        values(headers, &self.revision_name)
+    /// Shows each of our cookies that a request bears.
+    pub(super) fn read(&self, headers: &HeaderMap, mut each: impl FnMut(Part<'_>)) {
+        for line in headers.get_all(header::COOKIE) {
+            // Other applications' cookies may hold bytes that are no text; ours is ASCII.
+            let line = String::from_utf8_lossy(line.as_bytes());
+            for cookie in ::cookie::Cookie::split_parse(&*line).filter_map(Result::ok) {
+                if cookie.name() == self.name {
+                    each(Part::Id(cookie.value()));
+                } else if cookie.name() == self.revision_name {
+                    each(Part::Revision(cookie.value()));
+                }
+            }
+        }
     }
 
     /// Says whether anything was written.
@@ -200,21 +199,6 @@ impl Cookie {
             headers.append(header::SET_COOKIE, value);
         }
     }
-}
-
-/// The values of all cookies of this name.
-fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
-    let lines = headers.get_all(header::COOKIE).into_iter();
-    // Other applications' cookies may hold bytes that are no text; ours is ASCII.
-    lines
-        .map(|line| String::from_utf8_lossy(line.as_bytes()))
-        .flat_map(|line| {
-            let cookies = ::cookie::Cookie::split_parse(&*line).filter_map(Result::ok);
-            let ours = cookies.filter(|cookie| cookie.name() == name);
-            ours.map(|cookie| cookie.value().to_owned())
-                .collect::<Vec<_>>()
-        })
-        .collect()
 }
 
 impl Default for Cookie {

@@ -1,7 +1,7 @@
 //! The header transport.
 
-use super::{Presented, Tell, only, revision_text};
-use cloakroom_core::{Error, ErrorKind, Result, SessionId};
+use super::{Part, Tell, revision_text};
+use cloakroom_core::{Error, ErrorKind, Result};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Headers that caches, proxies or this layer itself read otherwise.
@@ -69,20 +69,15 @@ impl Header {
         &self.name
     }
 
-    pub(super) fn read(
-        &self,
-        headers: &HeaderMap,
-        read: impl Fn(&str) -> Option<SessionId>,
-    ) -> Presented {
-        let values = headers.get_all(&self.name).into_iter();
-        only(values.map(|value| value.to_str().unwrap_or("")), read)
-    }
-
-    /// What the client says it has seen.
-    pub(super) fn seen(&self, headers: &HeaderMap) -> Vec<String> {
-        let values = headers.get_all(&self.revision_name).into_iter();
-        let text = values.filter_map(|value| value.to_str().ok());
-        text.map(str::to_owned).collect()
+    /// Shows each of our headers that a request bears.
+    pub(super) fn read(&self, headers: &HeaderMap, mut each: impl FnMut(Part<'_>)) {
+        for id in headers.get_all(&self.name) {
+            // What is no text is no id.
+            each(Part::Id(id.to_str().unwrap_or_default()));
+        }
+        for revision in headers.get_all(&self.revision_name) {
+            each(Part::Revision(revision.to_str().unwrap_or_default()));
+        }
     }
 
     pub(super) fn write(&self, headers: &mut HeaderMap, tell: &Tell) -> bool {

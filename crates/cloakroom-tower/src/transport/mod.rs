@@ -34,14 +34,58 @@ impl From<Header> for Transport {
 }
 
 /// What a request presented.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) enum Presented {
     /// Nothing under our name.
+    #[default]
     Nothing,
     /// Something that this deployment can't have issued, or two different ids.
     Rejected,
     /// A well-formed id; whether it leads anywhere is not known.
     Id(SessionId),
+}
+
+impl Presented {
+    /// One more: two different ids, or one that is malformed, count as none.
+    fn add(&mut self, id: Option<SessionId>) {
+        *self = match (id, std::mem::replace(self, Self::Rejected)) {
+            (Some(id), Self::Nothing) => Self::Id(id),
+            (Some(id), Self::Id(same)) if id == same => Self::Id(id),
+            _ => Self::Rejected,
+        };
+    }
+}
+
+/// The latest revision that the client has seen, of whichever session, by its own word: a false one
+/// costs it a round trip.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Seen {
+    mark: String,
+    revision: u64,
+}
+
+impl Seen {
+    fn add(&mut self, text: &str) {
+        let Some((mark, number)) = text.split_once('.') else {
+            return;
+        };
+        if let Some(revision) = number.parse().ok().filter(|new| *new >= self.revision) {
+            let mark = mark.to_owned();
+            *self = Self { mark, revision };
+        }
+    }
+
+    /// The revision, if it is one of this session's.
+    pub(crate) fn of(&self, id: &SessionId) -> u64 {
+        let ours = self.revision > 0 && self.mark == id.mark();
+        if ours { self.revision } else { 0 }
+    }
+}
+
+/// A part of what a request presented.
+enum Part<'a> {
+    Id(&'a str),
+    Revision(&'a str),
 }
 
 /// What a response tells the client of its id.
@@ -64,31 +108,20 @@ pub(crate) enum Tell {
 
 impl Transport {
     /// Reads what was presented, and marks it as sensitive, so that no log shows it.
-    pub(crate) fn read(&self, headers: &mut HeaderMap, buckets: &Buckets) -> Presented {
+    pub(crate) fn read(&self, headers: &mut HeaderMap, buckets: &Buckets) -> (Presented, Seen) {
         if let Entry::Occupied(mut presented) = headers.entry(self.presented_in()) {
             presented.iter_mut().for_each(|v| v.set_sensitive(true));
         }
-        let read = |text: &str| SessionId::parse(text, buckets);
-        match self {
-            Self::Cookie(cookie) => cookie.read(headers, read),
-            Self::Header(header) => header.read(headers, read),
-        }
-    }
-
-    /// The latest revision of this session that the client has seen, by its own word: a false one
-    /// costs it a round trip.
-    pub(crate) fn seen(&self, headers: &HeaderMap, id: &SessionId) -> u64 {
-        let seen = match self {
-            Self::Cookie(cookie) => cookie.seen(headers),
-            Self::Header(header) => header.seen(headers),
+        let (mut presented, mut seen) = (Presented::default(), Seen::default());
+        let each = |part: Part<'_>| match part {
+            Part::Id(text) => presented.add(SessionId::parse(text, buckets)),
+            Part::Revision(text) => seen.add(text),
         };
-        let marked = seen.iter().filter_map(|text| text.split_once('.'));
-        let numbers = marked.filter_map(|(mark, number)| Some((mark, number.parse().ok()?)));
-        let latest = numbers.max_by_key(|(_, number)| *number);
-        match latest {
-            Some((mark, number)) if mark == id.mark() => number,
-            _ => 0,
+        match self {
+            Self::Cookie(cookie) => cookie.read(headers, each),
+            Self::Header(header) => header.read(headers, each),
         }
+        (presented, seen)
     }
 
     /// Writes what the client is told, and keeps caches from sharing it.
@@ -126,23 +159,6 @@ impl Transport {
 /// Ties a revision to its id, so that one never speaks for another.
 pub(crate) fn revision_text(id: &SessionId, revision: u64) -> String {
     format!("{}.{revision}", id.mark())
-}
-
-/// One id from all that were presented: two different ones, or one that is malformed, count as
-/// none.
-fn only<'a>(
-    values: impl Iterator<Item = &'a str>,
-    read: impl Fn(&str) -> Option<SessionId>,
-) -> Presented {
-    let mut presented = Presented::Nothing;
-    for value in values {
-        presented = match (read(value), presented) {
-            (Some(id), Presented::Nothing) => Presented::Id(id),
-            (Some(id), Presented::Id(same)) if id == same => Presented::Id(id),
-            _ => return Presented::Rejected,
-        };
-    }
-    presented
 }
 
 fn varies_by(headers: &HeaderMap, name: &str) -> bool {

@@ -35,7 +35,8 @@ impl Visit {
                 _ => return Ok(()),
             }
         };
-        let found = self.look_up(&id, need).await?;
+        let revision = self.seen.of(&id);
+        let found = self.look_up(&id, Freshness { revision, ..need }).await?;
         if let Found::Live(live) = &found {
             // Reckoned from what is left, so that no two clocks are compared.
             let ago = (live.record.idle - live.expires_in).max(Duration::ZERO);

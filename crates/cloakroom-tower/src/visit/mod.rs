@@ -15,7 +15,7 @@ mod watch;
 use crate::{
     Error, Result, Sessions,
     decide::{Changed, Standing},
-    transport::Tell,
+    transport::{Seen, Tell},
 };
 use cloakroom_core::{Address, Attributes, Change, ErrorKind, Freshness, Key, Record, SessionId};
 pub(crate) use finish::Farewell;
@@ -28,8 +28,9 @@ pub use watch::Over;
 /// One request's session.
 pub(crate) struct Visit {
     pub(crate) sessions: Sessions,
-    /// How fresh what it reads must be.
+    /// How fresh what it reads must be, beside what its client has seen.
     need: Freshness,
+    seen: Seen,
     state: Mutex<State>,
     /// Held while the store is asked, so that one request's operations happen one by one.
     turn: Arc<tokio::sync::Mutex<()>>,
@@ -77,20 +78,21 @@ struct Live {
 }
 
 impl Visit {
-    /// The visit of a request that presents an id.
-    pub(crate) fn new(sessions: Sessions, id: SessionId, need: Freshness) -> Arc<Self> {
-        Self::of(sessions, Found::Unread(id), need)
+    /// The visit of a request that presents an id, and what its client has seen of it.
+    pub(crate) fn new(sessions: Sessions, id: SessionId, seen: Seen, need: Freshness) -> Arc<Self> {
+        Self::of(sessions, Found::Unread(id), seen, need)
     }
 
     /// The visit of a request that presents none.
     pub(crate) fn anonymous(sessions: Sessions) -> Arc<Self> {
-        Self::of(sessions, Found::Nothing, Freshness::NOW)
+        Self::of(sessions, Found::Nothing, Seen::default(), Freshness::NOW)
     }
 
-    fn of(sessions: Sessions, found: Found, need: Freshness) -> Arc<Self> {
+    fn of(sessions: Sessions, found: Found, seen: Seen, need: Freshness) -> Arc<Self> {
         Arc::new(Self {
             sessions,
             need,
+            seen,
             state: Mutex::new(State {
                 found,
                 change: Change::default(),

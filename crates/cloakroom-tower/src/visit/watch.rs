@@ -45,7 +45,6 @@ impl Visit {
         // rest for asking.
         let need = Freshness {
             within: self.need.within / 2,
-            revision: 0,
             ..self.need
         };
         // Before the first look, so that nothing falls between.
