@@ -14,8 +14,10 @@ use tokio::sync::Notify;
 pub(super) struct Heard {
     context: Arc<Context>,
     state: Mutex<State>,
-    /// Something was heard, or the connection has ended.
+    /// A message was heard, or nothing more will be.
     pub(super) news: Notify,
+    /// Nothing more will be heard.
+    pub(super) over: Notify,
 }
 
 struct State {
@@ -56,6 +58,7 @@ impl Heard {
             context,
             state,
             news: Notify::new(),
+            over: Notify::new(),
         }
     }
 
@@ -66,12 +69,14 @@ impl Heard {
             return;
         }
         match event {
-            Event::Message { channel, payload } => self.message(channel, payload),
+            Event::Message { channel, payload } => {
+                self.message(channel, payload);
+                self.news.notify_one();
+            }
             Event::Unsubscribed { .. } => self.end("the server ended a subscription"),
             Event::Closed => self.end("the connection was closed"),
             Event::Subscribed { .. } => {}
         }
-        self.news.notify_one();
     }
 
     /// The subscriptions stand, and where the counts begin is known: begins the terms.
@@ -119,6 +124,8 @@ impl Heard {
     /// Takes nothing more.
     pub(super) fn end(&self, why: &'static str) {
         self.state().ended.get_or_insert(why);
+        self.news.notify_one();
+        self.over.notify_one();
     }
 
     fn message(&self, channel: &Bytes, payload: &Bytes) {

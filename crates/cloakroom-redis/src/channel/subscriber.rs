@@ -254,16 +254,10 @@ impl Subscriber<'_> {
 
     /// Waits for the next renewal's time; answers why there is none.
     async fn pause(&self) -> Option<&'static str> {
-        let over = sleep(self.context.timing.interval);
-        tokio::pin!(over);
-        loop {
-            if let Some(why) = self.heard.ended() {
-                return Some(why);
-            }
-            tokio::select! {
-                () = &mut over => return None,
-                () = self.heard.news.notified() => {}
-            }
+        let over = self.heard.over.notified();
+        match timeout(self.context.timing.interval, over).await {
+            Ok(()) => self.heard.ended(),
+            Err(_) => None,
         }
     }
 }

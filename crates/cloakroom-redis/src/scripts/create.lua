@@ -45,9 +45,9 @@ if user ~= '' then
     fields[#fields + 1] = device
   end
 end
-if epoch ~= '' then
+if epoch() ~= '' then
   fields[#fields + 1] = '~e'
-  fields[#fields + 1] = epoch
+  fields[#fields + 1] = epoch()
 end
 for i = 17, #ARGV do fields[#fields + 1] = ARGV[i] end
 hset(key, fields)

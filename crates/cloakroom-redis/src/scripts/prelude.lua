@@ -9,8 +9,12 @@ local function record(digest) return prefix .. 's:' .. digest end
 local function index(user) return prefix .. 'u:' .. user end
 
 -- Whoever ends everybody's sessions begins an epoch: what was made in an earlier one has ended.
-local epoch = redis.call('GET', prefix .. 'epoch') or ''
-local function lives(its_epoch) return (its_epoch or '') == epoch end
+local known_epoch
+local function epoch()
+  known_epoch = known_epoch or redis.call('GET', prefix .. 'epoch') or ''
+  return known_epoch
+end
+local function lives(its_epoch) return (its_epoch or '') == epoch() end
 
 -- "Your copy is stale": the new revision, or '-' when the session ended. Numbered, so that whoever
 -- listens can tell that nothing is missing.

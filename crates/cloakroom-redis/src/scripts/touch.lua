@@ -1,9 +1,10 @@
 -- KEYS: the record. Slides the idle window to a use that was ARGV[3] milliseconds ago.
--- No revision changes and nothing is announced: what a copy holds stays true.
+-- No revision changes and nothing is announced: what a copy holds stays true. Nor does it matter
+-- whether the session is of an epoch that has ended: it stays so.
 local key, ago = KEYS[1], tonumber(ARGV[3])
 
-local header = redis.call('HMGET', key, '~r', '~t', '~i', '~x', '~e')
-if not header[1] or not lives(header[5]) then return 0 end
+local header = redis.call('HMGET', key, '~r', '~t', '~i', '~x')
+if not header[1] then return 0 end
 local seen = now - ago
 local left = math.min(seen + tonumber(header[3]), tonumber(header[4])) - now
 if seen <= tonumber(header[2]) or left <= 0 then return 0 end
