@@ -5,6 +5,7 @@
 //! | [`store`] | the stores: the conformance suite on memory and on a real Redis |
 //! | [`web`] | the way of a request: the layer in front of an application in this process |
 //! | [`near`] | copies that stay within their bound, whatever breaks |
+//! | [`shared`] | the server that cases share |
 //! | [`fleet`] | the demo as its users meet it: processes and HTTP |
 
 // The tests' own helpers report what went wrong by failing the test.
@@ -12,5 +13,6 @@
 
 mod fleet;
 mod near;
+mod shared;
 mod store;
 mod web;

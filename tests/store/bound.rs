@@ -6,7 +6,7 @@ use cloakroom_testkit::conformance::Instance;
 use cloakroom_testkit::conformance::draft::{Draft, set};
 use cloakroom_testkit::eventually;
 
-use crate::store::shared;
+use crate::shared;
 use crate::store::support::{LIMIT, anonymous, ask, connections, instance, login, record_key};
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use cloakroom_redis::RedisStore;
 use cloakroom_testkit::{RedisServer, free_port};
 use time::Duration;
 
-use crate::store::shared;
+use crate::shared;
 use crate::store::support::{builder, connect};
 
 /// Fails unless connecting was refused as a matter of configuration; answers the message.

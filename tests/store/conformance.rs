@@ -44,10 +44,10 @@ macro_rules! with_each_driver {
 }
 
 with_each_driver! {
-    redis: RedisDriver, crate::store::shared::fixture;
-    fred: FredDriver, crate::store::shared::fixture;
-    near_redis: RedisDriver, crate::store::shared::near_fixture;
-    near_fred: FredDriver, crate::store::shared::near_fixture;
+    redis: RedisDriver, crate::store::fixtures::fixture;
+    fred: FredDriver, crate::store::fixtures::fixture;
+    near_redis: RedisDriver, crate::store::fixtures::near_fixture;
+    near_fred: FredDriver, crate::store::fixtures::near_fixture;
     sentinel_redis: RedisDriver, crate::store::topology::sentinel_fixture;
     sentinel_fred: FredDriver, crate::store::topology::sentinel_fixture;
     near_sentinel_redis: RedisDriver, crate::store::topology::near_sentinel_fixture;

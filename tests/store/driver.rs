@@ -7,8 +7,8 @@ use cloakroom_redis::{Driver, Endpoint, Event, Reply, ServerError};
 use cloakroom_testkit::{RedisServer, eventually};
 use tokio::time::timeout;
 
+use crate::shared;
 use crate::store::listener::{Listener, command};
-use crate::store::shared;
 use crate::store::support::{LIMIT, ask, connections, with_each_driver};
 
 with_each_driver! {

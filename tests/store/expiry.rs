@@ -7,7 +7,7 @@ use cloakroom_testkit::conformance::draft::{Draft, set};
 use cloakroom_testkit::eventually;
 use time::Duration;
 
-use crate::store::shared;
+use crate::shared;
 use crate::store::support::{LIMIT, anonymous, ask, instance, login};
 
 const SHORT: Duration = Duration::milliseconds(300);

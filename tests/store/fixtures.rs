@@ -1,7 +1,7 @@
-//! One server for all cases of the binary, each under a key prefix of its own.
+//! Deployments of four instances, each under a key prefix of its own.
 
 use std::fmt::Debug;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use cloakroom_core::{BoxFuture, Buckets, Channel, SessionStore};
 use cloakroom_near::{Limits, NearStore};
@@ -10,22 +10,9 @@ use cloakroom_testkit::conformance::{Backing, Fixture};
 use cloakroom_testkit::redis::{FromRedisValue, from_redis_value};
 use cloakroom_testkit::{RedisCluster, RedisSentinel, RedisServer, eventually};
 use time::{Duration, OffsetDateTime};
-use tokio::sync::Mutex;
 
+use crate::shared::{PASS, server};
 use crate::store::support::{LIMIT, builder_of};
-
-/// The server that tests share as long as one of them needs it. The last one ends it: nothing
-/// stays behind when the binary ends.
-pub(crate) async fn server() -> Arc<RedisServer> {
-    static SHARED: Mutex<Weak<RedisServer>> = Mutex::const_new(Weak::new());
-    let mut shared = SHARED.lock().await;
-    if let Some(server) = shared.upgrade() {
-        return server;
-    }
-    let server = Arc::new(RedisServer::start().await);
-    *shared = Arc::downgrade(&server);
-    server
-}
 
 /// Four instances of one deployment.
 pub(crate) async fn fixture(driver: impl Driver + Copy, case: &str) -> Fixture {
@@ -114,27 +101,6 @@ pub(crate) async fn near_fixture_on(
     };
     Fixture::near(pairs, deployment)
 }
-
-/// Makes every session of a deployment older, as if this much time had passed: what it says of
-/// the past moves back, and the server's own expiry comes nearer.
-const PASS: &str = "
-local by = tonumber(ARGV[2])
-for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
-  local left = redis.call('PTTL', key)
-  if left >= 0 and left <= by then
-    redis.call('DEL', key)
-  elseif left >= 0 then
-    if redis.call('TYPE', key).ok == 'hash' then
-      for _, field in ipairs({'~c', '~t', '~x', '~a'}) do
-        if redis.call('HEXISTS', key, field) == 1 then
-          redis.call('HINCRBY', key, field, -by)
-        end
-      end
-    end
-    redis.call('PEXPIRE', key, left - by)
-  end
-end
-";
 
 /// Counts live sessions, and names every key that is neither a whole session, nor a mark, nor an
 /// index, nor what belongs to the deployment or the channel.

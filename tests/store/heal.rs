@@ -8,7 +8,7 @@ use cloakroom_core::{Address, Listed, Loaded, OnLimit, Rotated, SessionStore, Wh
 use cloakroom_testkit::conformance::draft::{Draft, login as login_of, set};
 use cloakroom_testkit::{RedisServer, eventually};
 
-use crate::store::shared;
+use crate::shared;
 use crate::store::support::{LIMIT, ask, builder, instance, login, record_key};
 
 #[tokio::test]

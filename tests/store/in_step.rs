@@ -6,8 +6,8 @@ use cloakroom_testkit::RedisServer;
 use futures_util::FutureExt;
 use tokio::time::timeout;
 
+use crate::shared;
 use crate::store::listener::{Listener, command};
-use crate::store::shared;
 use crate::store::support::{LIMIT, ask, with_each_driver};
 
 with_each_driver! {

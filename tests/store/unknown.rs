@@ -13,7 +13,7 @@ use cloakroom_testkit::{RedisServer, eventually};
 use futures_util::future::join_all;
 use time::Duration;
 
-use crate::store::shared;
+use crate::shared;
 use crate::store::support::{
     LIMIT, assert_unavailable, builder, connect, connections, is_up, session,
 };

@@ -126,6 +126,17 @@ impl World {
         self.channel.deliver(self.at, revision);
     }
 
+    /// A read beside one that is held: both go on as soon as this one's load has begun too.
+    async fn get_by_a_load_of_its_own(&self) -> u64 {
+        let both_go = async {
+            self.store.begun.notified().await;
+            self.let_through();
+            self.let_through();
+        };
+        let (got, ()) = tokio::join!(self.get(SECOND), both_go);
+        got.unwrap()
+    }
+
     fn let_through(&self) {
         self.store.go.as_ref().unwrap().add_permits(1);
     }
@@ -231,13 +242,7 @@ async fn nobody_joins_a_load_that_began_before_the_announcement() {
         w.store.begun.notified().await;
         w.write(2);
         w.announce(Some(2));
-        let newcomer = async {
-            w.store.begun.notified().await;
-            w.let_through();
-            w.let_through();
-        };
-        let (got, ()) = tokio::join!(w.get(SECOND), newcomer);
-        assert_eq!(got.unwrap(), 2);
+        assert_eq!(w.get_by_a_load_of_its_own().await, 2);
     };
     let (got, ()) = tokio::join!(w.get(SECOND), late);
     assert_eq!(got.unwrap(), 1);
@@ -250,13 +255,7 @@ async fn nobody_joins_a_load_that_began_too_long_ago_or_before_what_the_client_s
         w.store.begun.notified().await;
         w.clock.advance(Duration::SECOND);
         w.write(2);
-        let newcomer = async {
-            w.store.begun.notified().await;
-            w.let_through();
-            w.let_through();
-        };
-        let (got, ()) = tokio::join!(w.get(SECOND), newcomer);
-        assert_eq!(got.unwrap(), 2);
+        assert_eq!(w.get_by_a_load_of_its_own().await, 2);
     };
     let (got, ()) = tokio::join!(w.get(SECOND), older);
     assert_eq!(got.unwrap(), 1);

@@ -6,7 +6,7 @@ use time::Duration;
 
 use super::clock::{after, assert_expires, create, micros};
 use super::{Fields, keys};
-use crate::store::shared;
+use crate::shared;
 use crate::store::support::{anonymous, ask, instance, login, record_key};
 
 #[tokio::test]

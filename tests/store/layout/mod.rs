@@ -10,7 +10,7 @@ use cloakroom_testkit::RedisServer;
 use cloakroom_testkit::conformance::draft::{Draft, set};
 use time::Duration;
 
-use crate::store::shared;
+use crate::shared;
 use crate::store::support::{anonymous, ask, instance, login, record_key};
 use clock::{after, assert_expires, create};
 

@@ -15,7 +15,7 @@ use cloakroom_testkit::conformance::Fixture;
 use cloakroom_testkit::{RedisCluster, RedisClusterBuilder, RedisSentinel, RedisServer};
 use tokio::sync::Mutex;
 
-use crate::store::shared::{fixture_on, near_fixture_on};
+use crate::store::fixtures::{fixture_on, near_fixture_on};
 
 /// How long a master is missed before a replica takes its place.
 const NODE_TIMEOUT: Duration = Duration::from_secs(1);

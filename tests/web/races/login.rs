@@ -7,23 +7,13 @@ use axum::Router;
 use http::Method;
 use tokio::join;
 
-use super::{ROUNDS, stagger};
+use super::{ROUNDS, anonymous, stagger};
 use crate::web::support::{Answer, Browser, Instance, World, at_once, call, on_both};
 
 on_both!(
     requests_around_a_login_leave_the_new_cookie_alone,
     writers_without_pause_lose_nothing_to_a_login,
 );
-
-/// An anonymous session, to log in with.
-async fn anonymous(instance: &Instance) -> Browser {
-    let mut browser = Browser::new();
-    browser
-        .put(&instance.app, "/attr/first", "first")
-        .await
-        .is(200);
-    browser
-}
 
 async fn ask(app: &Router, browser: &Browser, method: Method, path: &str) -> Answer {
     let request = browser.request(method, path);

@@ -4,7 +4,7 @@ use cloakroom::ErrorKind;
 use http::Method;
 use tokio::join;
 
-use super::{ROUNDS, stagger};
+use super::{ROUNDS, anonymous, stagger};
 use crate::web::support::{Answer, Browser, Instance, Op, World, at_once, call, on_both};
 
 on_both!(
@@ -24,15 +24,6 @@ async fn ask(instance: &Instance, browser: &Browser, path: &str) -> Answer {
     };
     let request = browser.request(method, path).body("late".into());
     call(&instance.app, request.unwrap()).await
-}
-
-async fn anonymous(instance: &Instance) -> Browser {
-    let mut browser = Browser::new();
-    browser
-        .put(&instance.app, "/attr/first", "first")
-        .await
-        .is(200);
-    browser
 }
 
 async fn user(instance: &Instance, id: &str) -> Option<String> {

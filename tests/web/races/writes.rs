@@ -2,8 +2,8 @@
 
 use http::Method;
 
-use super::ROUNDS;
-use crate::web::support::{Browser, Instance, World, at_once, call, on_both};
+use super::{ROUNDS, anonymous};
+use crate::web::support::{Instance, World, at_once, call, on_both};
 
 on_both!(
     sixty_four_updates_at_once_give_sixty_four,
@@ -11,19 +11,10 @@ on_both!(
     removals_and_writes_at_once_keep_to_their_attributes,
 );
 
-async fn fresh(instance: &Instance) -> Browser {
-    let mut browser = Browser::new();
-    browser
-        .put(&instance.app, "/attr/first", "first")
-        .await
-        .is(200);
-    browser
-}
-
 async fn sixty_four_updates_at_once_give_sixty_four(world: World) {
     let instances: [Instance; 4] = world.instances().await;
     for _ in 0..ROUNDS {
-        let browser = fresh(&instances[0]).await;
+        let browser = anonymous(&instances[0]).await;
         let counts = at_once(64, |turn| {
             let (mut browser, app) = (browser.clone(), instances[turn % 4].app.clone());
             async move { browser.post(&app, "/counter").await.is(200).text }
@@ -44,7 +35,7 @@ async fn sixty_four_updates_at_once_give_sixty_four(world: World) {
 async fn fifty_attributes_at_once_all_survive(world: World) {
     let instances: [Instance; 4] = world.instances().await;
     for round in 0..ROUNDS {
-        let browser = fresh(&instances[0]).await;
+        let browser = anonymous(&instances[0]).await;
         let read = if round % 2 == 0 { "attr" } else { "lazy" };
         at_once(50, |turn| {
             let (mut browser, app) = (browser.clone(), instances[turn % 4].app.clone());
@@ -67,7 +58,7 @@ async fn fifty_attributes_at_once_all_survive(world: World) {
 async fn removals_and_writes_at_once_keep_to_their_attributes(world: World) {
     let [a, b] = world.instances().await;
     for _ in 0..ROUNDS {
-        let mut browser = fresh(&a).await;
+        let mut browser = anonymous(&a).await;
         for n in 0..8 {
             browser
                 .put(&a.app, &format!("/attr/old-{n}"), "old")

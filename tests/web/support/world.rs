@@ -1,6 +1,6 @@
 //! Where a case happens: one deployment with as many instances as it wants, in memory or on Redis.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use axum::Router;
 use cloakroom::{MemoryStore, Sessions, SessionsBuilder};
@@ -8,9 +8,9 @@ use cloakroom_core::ManualClock;
 use cloakroom_testkit::RedisServer;
 use cloakroom_testkit::redis::{FromRedisValue, from_redis_value};
 use time::Duration;
-use tokio::sync::Mutex;
 
 use super::{Watched, app};
+use crate::shared::{self, PASS};
 
 /// Longer than any busy machine needs: for cases that are not about deadlines.
 const PATIENCE: Duration = Duration::seconds(30);
@@ -47,7 +47,7 @@ impl World {
 
     /// On the server that the binary's cases share, under a prefix of its own.
     pub(crate) async fn redis(case: &str) -> Self {
-        Self::redis_on(shared().await, case)
+        Self::redis_on(shared::server().await, case)
     }
 
     /// On a server of the case's own.
@@ -121,36 +121,6 @@ impl World {
         }
     }
 }
-
-/// The server that cases share as long as one of them needs it; the last one ends it.
-async fn shared() -> Arc<RedisServer> {
-    static SHARED: Mutex<Weak<RedisServer>> = Mutex::const_new(Weak::new());
-    let mut shared = SHARED.lock().await;
-    if let Some(server) = shared.upgrade() {
-        return server;
-    }
-    let server = Arc::new(RedisServer::start().await);
-    *shared = Arc::downgrade(&server);
-    server
-}
-
-/// Makes every session of a deployment older, as if this much time had passed.
-const PASS: &str = "
-local by = tonumber(ARGV[2])
-for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
-  local left = redis.call('PTTL', key)
-  if left >= 0 and left <= by then
-    redis.call('DEL', key)
-  elseif left >= 0 then
-    if redis.call('TYPE', key).ok == 'hash' then
-      for _, field in ipairs({'~c', '~t', '~x', '~a'}) do
-        if redis.call('HEXISTS', key, field) == 1 then redis.call('HINCRBY', key, field, -by) end
-      end
-    end
-    redis.call('PEXPIRE', key, left - by)
-  end
-end
-";
 
 /// Counts whole records; marks of superseded ids are none.
 const LIVE: &str = "
