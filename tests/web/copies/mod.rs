@@ -11,7 +11,7 @@ use axum::Router;
 use cloakroom::{Sessions, SessionsBuilder};
 use cloakroom_core::{Channel, Clock as _, SessionStore, SystemClock};
 use cloakroom_redis::RedisStore;
-use cloakroom_testkit::eventually;
+use cloakroom_testkit::{Link, RedisServer, eventually};
 use time::Duration;
 
 use super::support::{LIMIT, app};
@@ -45,6 +45,16 @@ impl Near {
         };
         assert!(eventually(LIMIT, || async { near.is_trusted() }).await);
         near
+    }
+
+    /// One on the server itself, and one whose messages can be withheld.
+    async fn linked(server: &RedisServer) -> (Self, Self, Link) {
+        let link = Link::to(server.port());
+        let (direct, linked) = (
+            Self::start(&server.url()).await,
+            Self::start(&link.url()).await,
+        );
+        (direct, linked, link)
     }
 
     async fn many(url: &str, count: usize) -> Vec<Self> {

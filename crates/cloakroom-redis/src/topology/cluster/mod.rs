@@ -25,7 +25,7 @@ use std::{
 use survey::Survey;
 use table::Table;
 use tokio::{runtime::Handle, task::AbortHandle};
-use verdict::{Verdict, verdict};
+use verdict::{Verdict, code, verdict};
 
 pub(super) use verdict::is_one as sends_elsewhere;
 
@@ -106,13 +106,16 @@ impl Cluster {
         deadline: Deadline,
     ) -> Result<Vec<Reply>> {
         let mut route = self.route(bucket)?;
+        let mut refusal = None;
         for attempt in 1.. {
             let replies = route.node.ask(request, route.asking, deadline).await;
             // Another node may serve the bucket by now.
-            let replies = replies.inspect_err(|_| self.shared.board.doubt())?;
+            let replies = replies.inspect_err(|_| self.shared.board.doubt());
+            let replies = replies.map_err(|error| after(refusal.as_deref(), error))?;
             let Some(verdict) = verdict(&replies, route.slot, &route.endpoint) else {
                 return route.node.settle(request, replies);
             };
+            refusal = code(&replies);
             let wait = verdict == Verdict::Later || attempt > MOST_AT_ONCE;
             if wait && !deadline.pause(PAUSE).await {
                 return route.node.settle(request, replies);
@@ -255,5 +258,16 @@ impl State {
         let masters = self.table.masters();
         let nodes = masters.iter().map(|m| self.nodes.at(&m.endpoint));
         nodes.collect()
+    }
+}
+
+/// An error that ends what was refused before: why time ran out is in the refusal.
+fn after(refusal: Option<&str>, error: Error) -> Error {
+    match refusal {
+        None => error,
+        Some(code) => {
+            let message = format!("the cluster refused ({code}) until there was no time left");
+            Error::new(error.kind(), message).with_source(error)
+        }
     }
 }

@@ -39,6 +39,14 @@ pub(crate) fn is_one(reply: &Reply) -> bool {
     matches!(reply, Reply::Error(error) if THESE.contains(&&*error.code))
 }
 
+/// What the first of the refusals is called.
+pub(super) fn code(replies: &[Reply]) -> Option<String> {
+    replies.iter().find_map(|reply| match reply {
+        Reply::Error(error) => Some(error.code.clone()),
+        _ => None,
+    })
+}
+
 fn of(error: &ServerError, slot: u16, asked: &Endpoint) -> Option<Verdict> {
     let there = || target(&error.detail, slot, asked);
     match &*error.code {
