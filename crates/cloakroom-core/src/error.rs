@@ -12,6 +12,9 @@ pub enum ErrorKind {
     /// The store can't be reached or did not answer in time. What was asked may or may not have
     /// happened; nothing is sent twice.
     Unavailable,
+    /// What was asked has been done, but fewer replicas than was wished have it: it may be lost with
+    /// the master. Asking again is safe.
+    NotReplicated,
     /// The session has ended: logged out, revoked, evicted or expired.
     Gone,
     /// The request's id was replaced by a newer one, at a login or a rotation that ran beside it.
@@ -96,7 +99,14 @@ impl Error {
     /// Asking again, later or at once, may succeed.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self.kind, ErrorKind::Unavailable | ErrorKind::Conflict)
+        use ErrorKind::{Conflict, NotReplicated, Unavailable};
+        matches!(self.kind, Unavailable | Conflict | NotReplicated)
+    }
+
+    /// What was asked has been done, but may be lost with the master.
+    #[must_use]
+    pub fn is_not_replicated(&self) -> bool {
+        self.kind == ErrorKind::NotReplicated
     }
 }
 

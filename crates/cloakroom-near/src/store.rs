@@ -6,7 +6,7 @@ use crate::{
     stats::NearStats,
 };
 use cloakroom_core::{
-    Address, BoxFuture, Buckets, Change, Channel, Clock, Committed, Created, Digest, Ended,
+    Address, BoxFuture, Buckets, Change, Channel, Clock, Committed, Created, Digest, Ended, Error,
     Freshness, Health, Listed, Loaded, NewSession, Record, Result, Retired, Rotated, SessionStore,
     SystemClock, Touch, User, Which,
 };
@@ -121,11 +121,11 @@ impl NearStore {
         ended: impl FnOnce(&T) -> bool,
     ) -> Result<T> {
         let write: OwnWrite<Seen> = self.near.write(at);
-        let result = operation.await?;
-        if ended(&result) {
+        let result = operation.await;
+        if result.as_ref().map_or_else(Error::is_not_replicated, ended) {
             write.found(None);
         }
-        Ok(result)
+        result
     }
 }
 

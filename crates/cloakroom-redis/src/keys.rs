@@ -62,6 +62,11 @@ impl Keys {
         format!("{}lease", self.bucket(bucket)).into()
     }
 
+    /// What is written before replicas are asked how much they have.
+    pub(crate) fn confirmed(&self, bucket: Bucket) -> Bytes {
+        format!("{}confirmed", self.bucket(bucket)).into()
+    }
+
     /// Where the deployment's settings lie: under the first bucket's tag, which is the same
     /// whatever the number of buckets.
     pub(crate) fn settings(&self) -> Result<(Bucket, Bytes)> {

@@ -16,6 +16,7 @@
 //! | `cr1:{tag}:seq` | number | how many invalidations it has had |
 //! | `cr1:{tag}:epoch` | string | which epoch it is since all sessions of the bucket were ended at once |
 //! | `cr1:{tag}:lease` | string | what renewals write, in the first bucket of each master |
+//! | `cr1:{tag}:confirmed` | string | what is written before replicas are asked, with [`Durability::Replicas`] |
 //! | `cr1:{tag}:settings` | hash | in the first bucket: what all instances must agree on |
 //!
 //! | field | holds | field | holds |
@@ -36,6 +37,7 @@
 //! | load | `PTTL`, `HGETALL`, and `GET` of the epoch, in one round trip |
 //! | create, commit, retire, rotate, end, list, revoke | one `EVALSHA` |
 //! | revoke everyone | one `EVALSHA` for each bucket, in one round trip for each master |
+//! | end, revoke, with [`Durability::Replicas`] | then `SET` and `WAIT`, in one round trip on a connection of their own; the first time `ROLE` and `INFO` before |
 //! | touch | one `EVALSHA` each, 128 together in one round trip |
 //! | connect | `ROLE`, `INFO`, then `SCRIPT LOAD` of each script, once for each connection |
 //! | each second, with Sentinels | `SENTINEL GET-MASTER-ADDR-BY-NAME`, `SENTINEL SENTINELS`, to each of them |
@@ -62,4 +64,4 @@ mod topology;
 pub use channel::ChannelRules;
 pub use driver::{Command, Connection, Driver, DriverError, Event, EventSink, Reply, ServerError};
 pub use endpoint::Endpoint;
-pub use store::{RedisStore, RedisStoreBuilder};
+pub use store::{Durability, RedisStore, RedisStoreBuilder};

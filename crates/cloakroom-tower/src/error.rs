@@ -12,7 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// | kind | status |
 /// |---|---|
-/// | [`Unavailable`](ErrorKind::Unavailable) | 503, with `Retry-After` |
+/// | [`Unavailable`](ErrorKind::Unavailable), [`NotReplicated`](ErrorKind::NotReplicated) | 503, with `Retry-After` |
 /// | [`Gone`](ErrorKind::Gone) | 401 |
 /// | [`Superseded`](ErrorKind::Superseded), [`Conflict`](ErrorKind::Conflict) | 409 |
 /// | [`LimitReached`](ErrorKind::LimitReached) | 403 |
@@ -53,6 +53,12 @@ impl Error {
         self.0.is_unavailable()
     }
 
+    /// What was asked has been done, but may be lost with the master.
+    #[must_use]
+    pub fn is_not_replicated(&self) -> bool {
+        self.0.is_not_replicated()
+    }
+
     /// The session has ended, or its id was replaced by a newer one.
     #[must_use]
     pub fn is_gone(&self) -> bool {
@@ -76,7 +82,7 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.kind() {
-            ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Unavailable | ErrorKind::NotReplicated => StatusCode::SERVICE_UNAVAILABLE,
             ErrorKind::Gone => StatusCode::UNAUTHORIZED,
             ErrorKind::Superseded | ErrorKind::Conflict => StatusCode::CONFLICT,
             ErrorKind::LimitReached => StatusCode::FORBIDDEN,

@@ -4,7 +4,7 @@
 pub use cloakroom_driver_fred::FredDriver;
 #[cfg(feature = "redis")]
 pub use cloakroom_driver_redis::RedisDriver;
-pub use cloakroom_redis::{Driver, RedisStore, RedisStoreBuilder};
+pub use cloakroom_redis::{Driver, Durability, RedisStore, RedisStoreBuilder};
 
 /// Begins a store on the server at `url`, through the `redis` crate.
 ///

@@ -1,11 +1,13 @@
 //! A master that dies before its replicas have heard what it acknowledged: whoever ended a session
-//! says so again to the one that takes over.
+//! says so again to the one that takes over. And what replicas have confirmed, none of them lacks.
 
 use std::time::Instant;
 
 use cloakroom::redis::{FredDriver, RedisDriver};
-use cloakroom_core::{Address, Freshness, Loaded, SessionStore, User, Which};
-use cloakroom_redis::{Driver, RedisStore};
+use cloakroom_core::{
+    Address, Ended, ErrorKind, Freshness, Loaded, Result, SessionStore, User, Which,
+};
+use cloakroom_redis::{Driver, Durability, RedisStore};
 use cloakroom_testkit::conformance::draft::{anonymous, login};
 use cloakroom_testkit::{RedisCluster, RedisSentinel, RedisServer, eventually};
 use time::Duration;
@@ -15,7 +17,7 @@ use super::{cluster, sentinel_url, url};
 use crate::store::support::{LIMIT, ask, builder_of};
 
 /// Sessions that will be ended in each way, and one that will not.
-struct Ended {
+struct Doomed {
     alice: User,
     revoked: Address,
     logged_out: Address,
@@ -23,7 +25,7 @@ struct Ended {
     kept: Address,
 }
 
-impl Ended {
+impl Doomed {
     async fn new(store: &RedisStore) -> Self {
         let alice = store.user("alice").unwrap();
         let [revoked, logged_out, rotated] = [(); 3].map(|()| login(&alice));
@@ -44,6 +46,7 @@ impl Ended {
     async fn end_unheard(
         &self,
         store: &RedisStore,
+        durability: Durability,
         master: &RedisServer,
         replicas: &[&RedisServer],
     ) {
@@ -52,13 +55,16 @@ impl Ended {
         master.command(&["CLIENT", "KILL", "TYPE", "replica"]).await;
         let to = login(&self.alice).at;
         store.rotate(self.rotated, to.digest).await.unwrap();
-        store.end(self.logged_out).await.unwrap();
+        let ended = store.end(self.logged_out).await;
+        told(ended, Ended::Done, durability);
         let one = store.load(self.revoked, Freshness::NOW).await.unwrap();
         let Loaded::Found { record, .. } = one else {
             panic!("it lives until now");
         };
+        let asked = Instant::now();
         let ended = store.revoke(&self.alice, Which::One(record.handle)).await;
-        assert_eq!(ended.unwrap(), 1);
+        told(ended, 1, durability);
+        println!("{durability:?}: told after {:?}", asked.elapsed());
         master.kill();
         replicas.iter().for_each(|replica| replica.resume());
     }
@@ -84,8 +90,20 @@ impl Ended {
     }
 }
 
+/// What an end answers whose replicas hear nothing: all is well, unless it was to be surer than that.
+fn told<T: PartialEq + std::fmt::Debug>(ended: Result<T>, done: T, durability: Durability) {
+    match durability {
+        Durability::Master => assert_eq!(ended.unwrap(), done),
+        Durability::Replicas(..) => {
+            let error = ended.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotReplicated);
+            assert!(error.to_string().contains("0 of 1 replicas"), "{error}");
+        }
+    }
+}
+
 /// The keys of these sessions that a server holds, be they records or marks.
-async fn held(server: &RedisServer, ended: &Ended) -> Vec<String> {
+async fn held(server: &RedisServer, ended: &Doomed) -> Vec<String> {
     let mut held = Vec::new();
     for at in ended.all() {
         let pattern = format!("*:s:{}", at.digest.to_hex());
@@ -95,7 +113,7 @@ async fn held(server: &RedisServer, ended: &Ended) -> Vec<String> {
 }
 
 /// How many of them are live on a master.
-async fn live(server: &RedisServer, ended: &Ended) -> usize {
+async fn live(server: &RedisServer, ended: &Doomed) -> usize {
     let mut live = 0;
     for key in held(server, ended).await {
         let revision: Option<String> = ask(server, &["HGET", &key, "~r"]).await;
@@ -109,13 +127,13 @@ async fn is_master(server: &RedisServer) -> bool {
     info.contains("role:master")
 }
 
-async fn on_sentinels(driver: impl Driver + Copy) {
+async fn on_sentinels(driver: impl Driver + Copy, durability: Durability) {
     let all = RedisSentinel::start().await;
     let store = builder_of(driver, sentinel_url(&all)).command_timeout(Duration::SECOND);
-    let store = store.connect().await.unwrap();
-    let ended = Ended::new(&store).await;
+    let store = store.durability(durability).connect().await.unwrap();
+    let ended = Doomed::new(&store).await;
     let (old, replicas) = (all.master().await, all.replicas().await);
-    ended.end_unheard(&store, old, &replicas).await;
+    ended.end_unheard(&store, durability, old, &replicas).await;
     for replica in &replicas {
         assert_eq!(
             held(replica, &ended).await.len(),
@@ -133,16 +151,16 @@ async fn on_sentinels(driver: impl Driver + Copy) {
     assert_eq!(live(new, &ended).await, 0);
 }
 
-async fn on_a_cluster(driver: impl Driver + Copy) {
+async fn on_a_cluster(driver: impl Driver + Copy, durability: Durability) {
     let all: RedisCluster = cluster().start().await;
     let store = builder_of(driver, url(&all)).command_timeout(Duration::SECOND);
-    let store = store.connect().await.unwrap();
-    let ended = Ended::new(&store).await;
+    let store = store.durability(durability).connect().await.unwrap();
+    let ended = Doomed::new(&store).await;
     let tag = store.buckets().tag(ended.alice.bucket).to_owned();
     let old = all.master_of(&format!("{{{tag}}}")).await;
     let replicas = all.replicas_of(old).await;
     let servers: Vec<&RedisServer> = replicas.iter().map(|node| &***node).collect();
-    ended.end_unheard(&store, old, &servers).await;
+    ended.end_unheard(&store, durability, old, &servers).await;
     assert_eq!(
         held(servers[0], &ended).await.len(),
         3,
@@ -159,22 +177,84 @@ async fn on_a_cluster(driver: impl Driver + Copy) {
     assert_eq!(live(servers[0], &ended).await, 0);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sentinel_redis() {
-    on_sentinels(RedisDriver).await;
+const CONFIRMED: Durability = Durability::Replicas(1, Duration::milliseconds(200));
+
+/// Nobody says anything again here: what the master acknowledged, its replicas have.
+async fn outlives(driver: impl Driver + Copy, url: String, replicas: u32) -> (Doomed, Duration) {
+    let within = Duration::seconds(5);
+    let store = builder_of(driver, url).durability(Durability::Replicas(replicas, within));
+    let store = store.connect().await.unwrap();
+    let mut took = Vec::new();
+    for _ in 0..100 {
+        let doomed = login(&store.user("bob").unwrap()).at;
+        let asked = Instant::now();
+        store.end(doomed).await.unwrap();
+        took.push(asked.elapsed());
+    }
+    took.sort();
+    let median = Duration::try_from(took[50]).unwrap();
+    let doomed = Doomed::new(&store).await;
+    store.end(doomed.logged_out).await.unwrap();
+    let rest = store.revoke(&doomed.alice, Which::All).await;
+    assert_eq!(rest.unwrap(), 2);
+    store.revoke_everyone().await.unwrap();
+    (doomed, median)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sentinel_fred() {
-    on_sentinels(FredDriver).await;
+async fn outlives_its_master_on_sentinels(driver: impl Driver + Copy) {
+    let all = RedisSentinel::start().await;
+    let (old, replicas) = (all.master().await, all.replicas().await);
+    let (doomed, median) = outlives(driver, sentinel_url(&all), 2).await;
+    old.kill();
+    println!("Sentinel, {driver:?}: two replicas confirmed, median {median}");
+    for replica in replicas {
+        assert_eq!(live(replica, &doomed).await, 0, "it was acknowledged");
+        let epochs: Vec<String> = ask(replica, &["KEYS", "*:epoch"]).await;
+        assert_eq!(epochs.len(), 64, "one for each bucket");
+    }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn cluster_redis() {
-    on_a_cluster(RedisDriver).await;
+async fn outlives_its_master_on_a_cluster(driver: impl Driver + Copy) {
+    let all: RedisCluster = cluster().start().await;
+    let (doomed, median) = outlives(driver, url(&all), 1).await;
+    println!("Cluster, {driver:?}: one replica confirmed, median {median}");
+    let (mut epochs, mut kept) = (0, 0);
+    for master in all.masters().await {
+        let replicas = all.replicas_of(master).await;
+        master.kill();
+        kept += held(replicas[0], &doomed).await.len();
+        epochs += ask::<Vec<String>>(replicas[0], &["KEYS", "*:epoch"])
+            .await
+            .len();
+    }
+    // The mark of the one that was logged out, and an epoch for each bucket.
+    assert_eq!((kept, epochs), (1, 64));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn cluster_fred() {
-    on_a_cluster(FredDriver).await;
+/// Each case with each driver.
+macro_rules! with_each_driver {
+    ($($name:ident: $case:ident($($durability:expr)?);)+) => {$(
+        mod $name {
+            use super::*;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn redis() {
+                $case(RedisDriver $(, $durability)?).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn fred() {
+                $case(FredDriver $(, $durability)?).await;
+            }
+        }
+    )+};
+}
+
+with_each_driver! {
+    sentinel: on_sentinels(Durability::Master);
+    sentinel_not_confirmed: on_sentinels(CONFIRMED);
+    sentinel_confirmed: outlives_its_master_on_sentinels();
+    in_cluster: on_a_cluster(Durability::Master);
+    in_cluster_not_confirmed: on_a_cluster(CONFIRMED);
+    in_cluster_confirmed: outlives_its_master_on_a_cluster();
 }

@@ -18,6 +18,13 @@ impl Deadline {
         Self { at, limit }
     }
 
+    /// This much later.
+    pub(crate) fn later(self, by: Duration) -> Self {
+        let Self { at, limit } = self;
+        let (at, limit) = (at + by, limit + by);
+        Self { at, limit }
+    }
+
     /// Waits, but not beyond the deadline.
     pub(crate) async fn bound<T>(self, work: impl Future<Output = Result<T>>) -> Result<T> {
         timeout_at(self.at, work).await.unwrap_or_else(|_| {

@@ -3,6 +3,7 @@
 use super::{
     Live, Setup,
     refusal::{describe, did_not_run},
+    replicas::Replicas,
     server::Server,
 };
 use crate::{Command, Connection, DriverError, Endpoint, Event, Reply, scripts::Script};
@@ -32,6 +33,7 @@ pub(super) async fn greet(setup: &Setup, endpoint: &Endpoint) -> Result<Live, Dr
     server.check(setup.cluster)?;
     Ok(Live {
         hashes: replies.map(hash).collect::<Result<_, _>>()?,
+        replicas: Replicas::new(&setup.driver, endpoint),
         endpoint: endpoint.clone(),
         connection,
         server,
@@ -44,6 +46,15 @@ pub(super) async fn greet(setup: &Setup, endpoint: &Endpoint) -> Result<Live, Dr
 pub(crate) async fn check_role(connection: &dyn Connection) -> Result<(), DriverError> {
     let mut replies = ask(connection, vec![Command::new("ROLE")]).await?;
     is_master(replies.next())
+}
+
+/// Which run of a master the connection leads to.
+pub(super) async fn run_of(connection: &dyn Connection) -> Result<String, DriverError> {
+    let commands = vec![Command::new("ROLE"), Command::new("INFO")];
+    let mut replies = ask(connection, commands).await?;
+    is_master(replies.next())?;
+    let server = Server::read(replies.next().map(granted).transpose()?)?;
+    Ok(server.run)
 }
 
 async fn ask(

@@ -1,6 +1,6 @@
 //! One connection, and the asking.
 
-use super::{Request, server::Server};
+use super::{Request, replicas::Replicas, server::Server};
 use crate::{Command, Connection, DriverError, Endpoint, Reply};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -15,11 +15,32 @@ pub(super) struct Live {
     /// The scripts' hashes, by [`Script::index`](crate::scripts::Script::index).
     pub(super) hashes: Vec<Bytes>,
     pub(super) closed: Arc<Notify>,
+    /// How its server's replicas are asked.
+    pub(super) replicas: Replicas,
 }
 
 impl Live {
-    /// Sends, and sends again by its text a script that the server has lost.
+    /// Sends, and then asks the replicas, if that is wished.
     pub(super) async fn ask(
+        &self,
+        request: Request<'_>,
+        asking: bool,
+    ) -> Result<Vec<Reply>, DriverError> {
+        let mut replies = self.ask_once(request, asking).await?;
+        if let Request::Confirmed(_, wish) = request {
+            let refused = |reply: &Reply| matches!(reply, Reply::Error(_));
+            // What did not run needs no confirmation.
+            let confirmed = match replies.iter().all(refused) {
+                true => 0,
+                false => self.replicas.confirm(&self.server.run, wish).await,
+            };
+            replies.push(Reply::Int(confirmed));
+        }
+        Ok(replies)
+    }
+
+    /// Sends, and sends again by its text a script that the server has lost.
+    async fn ask_once(
         &self,
         request: Request<'_>,
         asking: bool,

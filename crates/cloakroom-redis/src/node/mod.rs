@@ -5,6 +5,7 @@ mod handshake;
 mod keeper;
 mod live;
 mod refusal;
+mod replicas;
 mod request;
 mod server;
 
@@ -24,7 +25,7 @@ pub(crate) use deadline::Deadline;
 pub(crate) use handshake::check_role;
 pub(crate) use keeper::Locate;
 
-pub(crate) use request::{Request, Run, is_lost};
+pub(crate) use request::{Confirmation, Request, Run, is_lost};
 
 /// How long to wait for a server.
 #[derive(Debug, Clone, Copy)]
@@ -186,7 +187,7 @@ impl Node {
     pub(crate) fn settle(&self, request: Request<'_>, replies: Vec<Reply>) -> Result<Vec<Reply>> {
         let replies = replies.into_iter().map(|reply| self.judge(reply));
         let replies = replies.collect::<Result<_>>()?;
-        if matches!(request, Request::Script(..)) && self.shared.refused().take().is_some() {
+        if request.is_script() && self.shared.refused().take().is_some() {
             tracing::info!(endpoint = %self.shared.place, "store serves again");
         }
         Ok(replies)

@@ -3,6 +3,7 @@
 use crate::{Command, Reply, scripts::Script};
 use bytes::Bytes;
 use cloakroom_core::Bucket;
+use std::time::Duration;
 
 /// One run of a script, and the bucket whose keys it is given.
 #[derive(Debug)]
@@ -21,6 +22,19 @@ pub(crate) enum Request<'a> {
     Scripts(Script, &'a [Run]),
     /// Commands.
     Commands(&'a [Command]),
+    /// Scripts, and then the question how many replicas have what they did: one more answer.
+    Confirmed(&'a Request<'a>, &'a Confirmation),
+}
+
+/// What replicas are asked to confirm.
+#[derive(Debug, Clone)]
+pub(crate) struct Confirmation {
+    /// A key of the server's, to write to: replicas that have that have all before it.
+    pub(crate) key: Bytes,
+    /// By so many of them.
+    pub(crate) replicas: u32,
+    /// In this time.
+    pub(crate) within: Duration,
 }
 
 impl Request<'_> {
@@ -38,6 +52,16 @@ impl Request<'_> {
                 runs.map(|r| run(*script, &r.keys, &r.argv)).collect()
             }
             Self::Commands(commands) => commands.to_vec(),
+            Self::Confirmed(scripts, _) => scripts.commands(hashes, in_cluster),
+        }
+    }
+
+    /// Whether it runs one script, whose answer says that the server serves.
+    pub(super) fn is_script(&self) -> bool {
+        match self {
+            Self::Script(..) => true,
+            Self::Scripts(..) | Self::Commands(_) => false,
+            Self::Confirmed(scripts, _) => scripts.is_script(),
         }
     }
 
@@ -51,6 +75,7 @@ impl Request<'_> {
                 let guard = guard(*script, keys, in_cluster);
                 Some(with_keys(command, keys, guard, argv))
             }
+            (Self::Confirmed(scripts, _), replies) => scripts.by_text(replies, in_cluster),
             _ => None,
         }
     }

@@ -5,7 +5,12 @@
 //! master. To end what has ended changes nothing.
 
 use super::arguments::Arguments;
-use crate::{keys::Keys, node::Run, scripts::Script, topology::Servers};
+use crate::{
+    keys::Keys,
+    node::Run,
+    scripts::Script,
+    topology::{Servers, Wish},
+};
 use cloakroom_core::{Address, Result};
 use std::{
     collections::VecDeque,
@@ -131,7 +136,7 @@ async fn watch(recent: Arc<Recent>, servers: Arc<Servers>, keys: Keys) {
 /// Says all of it, and how much it was.
 async fn say_all(recent: &Recent, servers: &Servers, keys: &Keys) -> Result<usize> {
     if let Some(epoch) = recent.recent_epoch() {
-        begin_epoch(servers, keys, &epoch).await?;
+        begin_epoch(servers, keys, &epoch, None).await?;
     }
     let mut said = 0;
     for (how, script) in [(How::Ended, Script::End), (How::Superseded, Script::Retire)] {
@@ -142,8 +147,14 @@ async fn say_all(recent: &Recent, servers: &Servers, keys: &Keys) -> Result<usiz
     Ok(said)
 }
 
-/// Ends everyone's sessions, unless the epoch has begun already.
-pub(super) async fn begin_epoch(servers: &Servers, keys: &Keys, epoch: &str) -> Result<()> {
+/// Ends everyone's sessions, unless the epoch has begun already; says how many replicas have it,
+/// where that is wished.
+pub(super) async fn begin_epoch(
+    servers: &Servers,
+    keys: &Keys,
+    epoch: &str,
+    wish: Option<&Wish<'_>>,
+) -> Result<u32> {
     let run = |bucket| Run {
         bucket,
         keys: vec![keys.epoch(bucket)],
@@ -152,7 +163,9 @@ pub(super) async fn begin_epoch(servers: &Servers, keys: &Keys, epoch: &str) -> 
             .into_vec(),
     };
     let runs = keys.buckets().iter().map(run).collect();
-    servers.run_many(Script::Everyone, runs).await
+    servers
+        .run_many_confirmed(Script::Everyone, runs, wish)
+        .await
 }
 
 async fn say(servers: &Servers, keys: &Keys, script: Script, ended: &[Address]) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Settings of the store, and its first connection.
 
 use super::{
-    RedisStore,
+    Durability, RedisStore,
     again::{Recent, SayAgain},
 };
 use crate::{
@@ -30,6 +30,7 @@ impl RedisStore {
             connect_timeout: Duration::SECOND,
             // Three times within the default of a second's staleness, so that one may be late.
             renewal_interval: Duration::milliseconds(300),
+            durability: Durability::Master,
             rules: ChannelRules::ALL,
         }
     }
@@ -47,6 +48,7 @@ pub struct RedisStoreBuilder {
     command_timeout: Duration,
     connect_timeout: Duration,
     renewal_interval: Duration,
+    durability: Durability,
     rules: ChannelRules,
 }
 
@@ -94,6 +96,12 @@ impl RedisStoreBuilder {
         self
     }
 
+    /// When a logout or a revocation is acknowledged: as soon as the master has done it, by default.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
     /// Breaks rules of the invalidation channel: for tests of tests.
     #[cfg(feature = "mutants")]
     pub fn rules(mut self, rules: ChannelRules) -> Self {
@@ -127,6 +135,7 @@ impl RedisStoreBuilder {
             connect: timeouts.connect,
             answer: timeouts.command,
         };
+        let durability = self.durability.check()?;
         let buckets = keys.buckets().clone();
         let servers = Servers::open(self.driver, place, timeouts, buckets).await?;
         settings::agree(&servers, &keys, &self.users).await?;
@@ -141,6 +150,7 @@ impl RedisStoreBuilder {
             servers,
             keys,
             users: self.users,
+            durability,
             listening: Arc::new(listening),
             subscriptions: OnceLock::new(),
             runtime: Handle::current(),

@@ -3,6 +3,7 @@
 mod again;
 mod arguments;
 mod builder;
+mod durability;
 
 use crate::{
     Command, Reply,
@@ -11,23 +12,24 @@ use crate::{
     keys::Keys,
     node::Run,
     scripts::Script,
-    topology::Servers,
+    topology::{Servers, Wish},
 };
 use again::{How, Recent, SayAgain};
 use arguments::Arguments;
 use bytes::Bytes;
 use cloakroom_core::{
     Address, BoxFuture, Bucket, Buckets, Change, Channel, Committed, Created, Digest, Ended,
-    ErrorKind, Freshness, Health, Listed, Loaded, NewSession, Record, Result, Retired, Rotated,
-    SessionStore, Touch, User, UserHasher, Which,
+    ErrorKind, Freshness, Handle, Health, Listed, Loaded, NewSession, OsEntropy, Record, Result,
+    Retired, Rotated, SessionStore, Touch, User, UserHasher, Which,
 };
 use std::{
     future::Future,
     sync::{Arc, OnceLock},
 };
-use tokio::runtime::Handle;
+use tokio::runtime;
 
 pub use builder::RedisStoreBuilder;
+pub use durability::Durability;
 
 /// Keeps sessions in Redis or Valkey, shared by all instances of an application.
 ///
@@ -39,9 +41,10 @@ pub struct RedisStore {
     servers: Arc<Servers>,
     keys: Keys,
     users: UserHasher,
+    durability: Durability,
     listening: Arc<Context>,
     subscriptions: OnceLock<Subscriptions>,
-    runtime: Handle,
+    runtime: runtime::Handle,
     recent: Arc<Recent>,
     _say_again: SayAgain,
 }
@@ -219,17 +222,19 @@ impl RedisStore {
     async fn end_now(&self, at: Address) -> Result<Ended> {
         let argv = self.arguments(at.bucket).digest(at.digest);
         let keys = [self.keys.record(at)];
-        let (word, _) = codec::status(self.run(at.bucket, Script::End, &keys, argv).await?)?;
-        match &*word {
+        let run = self.run_to_end(at.bucket, Script::End, &keys, argv);
+        let (reply, sure) = run.await?;
+        let (word, _) = codec::status(reply)?;
+        sure.and(match &*word {
             b"ok" => {
                 self.recent.note(at, How::Ended);
-                Ok(Ended::Done)
+                Ended::Done
             }
-            b"ended" => Ok(Ended::Already),
-            b"superseded" => Ok(Ended::Superseded),
-            b"absent" => Ok(Ended::Absent),
-            _ => Err(corrupt("end answered an unknown word")),
-        }
+            b"ended" => Ended::Already,
+            b"superseded" => Ended::Superseded,
+            b"absent" => Ended::Absent,
+            _ => return Err(corrupt("end answered an unknown word")),
+        })
     }
 
     async fn touch_now(&self, touches: &[Touch]) -> Result<()> {
@@ -259,18 +264,25 @@ impl RedisStore {
     async fn revoke_now(&self, user: &User, which: Which) -> Result<u64> {
         let argv = self.arguments(user.bucket).digest(user.digest).which(which);
         let keys = [self.keys.index(user)];
-        let reply = self.run(user.bucket, Script::Revoke, &keys, argv).await?;
+        let run = self.run_to_end(user.bucket, Script::Revoke, &keys, argv);
+        let (reply, sure) = run.await?;
         let (_, mut rest) = codec::status(reply)?;
         let ended = codec::next_digests(&mut rest)?;
         self.note(user.bucket, &ended, How::Ended);
-        Ok(ended.len() as u64)
+        sure.and(ended.len() as u64)
     }
 
     async fn revoke_everyone_now(&self) -> Result<()> {
-        let epoch = cloakroom_core::Handle::generate(&cloakroom_core::OsEntropy)?.to_string();
-        again::begin_epoch(&self.servers, &self.keys, &epoch).await?;
+        // A name that no epoch had before: a handle's entropy is enough for it.
+        let epoch = Handle::generate(&OsEntropy)?.to_string();
+        let wish = |bucket| self.wish(bucket);
+        let wish: Option<&Wish<'_>> = match self.durability {
+            Durability::Master => None,
+            Durability::Replicas(..) => Some(&wish),
+        };
+        let confirmed = again::begin_epoch(&self.servers, &self.keys, &epoch, wish).await?;
         self.recent.note_epoch(epoch);
-        Ok(())
+        self.sure(confirmed).and(())
     }
 
     /// Remembers what was ended, to say it again should its server be replaced.

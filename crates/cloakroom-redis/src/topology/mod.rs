@@ -15,7 +15,7 @@ mod tests;
 use crate::{
     Command, Connection, Driver, DriverError, EventSink, Reply,
     codec::corrupt,
-    node::{Deadline, Node, Request, Run, Setup, Timeouts, check_role, is_lost},
+    node::{Confirmation, Deadline, Node, Request, Run, Setup, Timeouts, check_role, is_lost},
     scripts::Script,
 };
 use bytes::Bytes;
@@ -31,6 +31,9 @@ pub(crate) use place::Place;
 
 /// So many scripts go in one round trip, so that a burst delays nobody's command for long.
 const AT_ONCE: usize = 128;
+
+/// What the replicas of a bucket's server are asked to confirm.
+pub(crate) type Wish<'a> = dyn Fn(Bucket) -> Confirmation + Sync + 'a;
 
 /// The servers of a deployment.
 #[derive(Debug)]
@@ -100,6 +103,27 @@ impl Servers {
         self.run_before(self.deadline(), bucket, request).await
     }
 
+    /// Runs one script on the server of a bucket, and then asks that server's replicas whether they
+    /// have what it did: says how many do.
+    pub(crate) async fn run_confirmed(
+        &self,
+        bucket: Bucket,
+        script: Script,
+        keys: &[Bytes],
+        argv: &[Bytes],
+        wish: &Confirmation,
+    ) -> Result<(Reply, u32)> {
+        let script = Request::Script(script, keys, argv);
+        let deadline = self.deadline().later(wish.within);
+        let request = Request::Confirmed(&script, wish);
+        let mut replies = self.send(bucket, request, deadline).await?;
+        let confirmed = count(replies.pop());
+        let reply = replies.pop();
+        reply
+            .map(|reply| (reply, confirmed))
+            .ok_or_else(|| corrupt("a script was answered nothing"))
+    }
+
     async fn run_before(
         &self,
         deadline: Deadline,
@@ -127,8 +151,19 @@ impl Servers {
     /// Runs one script many times, in as few round trips as there are servers, or pieces of
     /// [`AT_ONCE`]. Answers the first failure; other servers are asked all the same.
     pub(crate) async fn run_many(&self, script: Script, runs: Vec<Run>) -> Result<()> {
+        self.run_many_confirmed(script, runs, None).await.map(drop)
+    }
+
+    /// The same; then asks the replicas of each server, if that is wished, and says how many have
+    /// it of the server of which the fewest do.
+    pub(crate) async fn run_many_confirmed(
+        &self,
+        script: Script,
+        runs: Vec<Run>,
+        wish: Option<&Wish<'_>>,
+    ) -> Result<u32> {
         let mut groups: Vec<(Arc<Node>, Vec<Run>)> = Vec::new();
-        let mut outcome = Ok(());
+        let mut outcome = Ok(u32::MAX);
         for run in runs {
             match self.node(run.bucket) {
                 Err(error) => outcome = outcome.and(Err(error)),
@@ -139,26 +174,46 @@ impl Servers {
             }
         }
         for (node, runs) in groups {
-            outcome = outcome.and(self.run_on(&node, script, &runs).await);
+            let fewest = self.run_on(&node, script, &runs, wish).await;
+            outcome = outcome.and_then(|before| fewest.map(|fewest| fewest.min(before)));
         }
         outcome
     }
 
-    async fn run_on(&self, node: &Node, script: Script, runs: &[Run]) -> Result<()> {
+    async fn run_on(
+        &self,
+        node: &Node,
+        script: Script,
+        runs: &[Run],
+        wish: Option<&Wish<'_>>,
+    ) -> Result<u32> {
+        let mut fewest = u32::MAX;
         for some in runs.chunks(AT_ONCE) {
-            let deadline = self.deadline();
-            let request = Request::Scripts(script, some);
-            let replies = node.ask(request, false, deadline).await?;
+            let scripts = Request::Scripts(script, some);
+            let wish = wish.map(|wish| wish(some[0].bucket));
+            let (request, deadline) = match &wish {
+                Some(wish) => {
+                    let deadline = self.deadline().later(wish.within);
+                    (Request::Confirmed(&scripts, wish), deadline)
+                }
+                None => (scripts, self.deadline()),
+            };
+            let mut replies = node.ask(request, false, deadline).await?;
+            if wish.is_some() {
+                fewest = fewest.min(count(replies.pop()));
+            }
             for (run, reply) in some.iter().zip(replies) {
                 if is_lost(&reply) || self.sends_elsewhere(&reply) {
                     let request = Request::Script(script, &run.keys, &run.argv);
                     self.run_before(deadline, run.bucket, request).await?;
+                    // On another server than was asked, or later than its replicas were.
+                    fewest = 0;
                 } else {
                     node.judge_or_distrust(reply)?;
                 }
             }
         }
-        Ok(())
+        Ok(fewest)
     }
 
     fn deadline(&self) -> Deadline {
@@ -253,5 +308,13 @@ impl Servers {
         timeout(limit, attempt)
             .await
             .unwrap_or_else(|_| Err(DriverError::lost(format!("no answer within {limit:?}"))))
+    }
+}
+
+/// How many replicas have confirmed.
+fn count(confirmed: Option<Reply>) -> u32 {
+    match confirmed {
+        Some(Reply::Int(replicas)) => u32::try_from(replicas).unwrap_or_default(),
+        _ => 0,
     }
 }

@@ -190,6 +190,9 @@ impl Session {
     ///
     /// - [`Unavailable`](crate::ErrorKind::Unavailable): it may have ended or not; the client keeps
     ///   its id, so it can try again.
+    /// - [`NotReplicated`](crate::ErrorKind::NotReplicated), where the store was told to have
+    ///   replicas confirm: it has ended and the client is told so, but should the master be lost
+    ///   now, it may live again until this instance says it once more.
     /// - [`Superseded`](crate::ErrorKind::Superseded): a login or a rotation that ran beside this
     ///   request gave the session a new id, under which it lives on; the client has it by now.
     ///
@@ -229,7 +232,9 @@ impl Session {
     /// [`Invalid`](crate::ErrorKind::Invalid) if nobody is logged in,
     /// [`Gone`](crate::ErrorKind::Gone) if there is no session,
     /// [`Superseded`](crate::ErrorKind::Superseded) if it got a new id while this request ran,
-    /// [`Unavailable`](crate::ErrorKind::Unavailable): it may have happened or not.
+    /// [`Unavailable`](crate::ErrorKind::Unavailable): it may have happened or not,
+    /// [`NotReplicated`](crate::ErrorKind::NotReplicated) as of
+    /// [`Sessions::revoke`](crate::Sessions::revoke).
     ///
     /// # Cancel safety
     ///

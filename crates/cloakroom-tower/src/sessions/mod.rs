@@ -121,7 +121,9 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](ErrorKind::Unavailable): it may have ended or not; asking again is safe.
+    /// - [`Unavailable`](ErrorKind::Unavailable): it may have ended or not; asking again is safe.
+    /// - [`NotReplicated`](ErrorKind::NotReplicated), where the store was told to have replicas
+    ///   confirm: it has ended, but may come back if the master is lost now; asking again is safe.
     ///
     /// # Cancel safety
     ///
@@ -150,6 +152,7 @@ impl Sessions {
     /// # Errors
     ///
     /// [`Unavailable`](ErrorKind::Unavailable): some may have ended and others not; ask again.
+    /// [`NotReplicated`](ErrorKind::NotReplicated) as of [`revoke`](Self::revoke).
     pub async fn revoke_everyone(&self) -> Result<()> {
         self.0.noting(self.0.store.revoke_everyone().await)?;
         tracing::info!("all sessions were revoked");

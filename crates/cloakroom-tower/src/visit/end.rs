@@ -34,7 +34,13 @@ impl Visit {
         };
         let inner = &self.sessions.0;
         let at = self.address(&id)?;
-        let ended = inner.noting(inner.store.end(at).await)?;
+        let ended = inner.noting(inner.store.end(at).await);
+        let ended = ended.inspect_err(|error| {
+            if error.is_not_replicated() {
+                // It has ended all the same; how surely, the handler is told.
+                self.state().logged_out();
+            }
+        })?;
         inner.toucher.forget(at);
         tracing::debug!(digest = ?at.digest, ?ended, "logged out");
         let mut state = self.state();
