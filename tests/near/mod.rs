@@ -10,6 +10,7 @@
 //! | `fault` | what goes wrong |
 //! | `history`, `checker`, `verdict` | what was answered, and what that proves |
 //! | `suite` | the runs that must find nothing |
+//! | `emptied`, `one_server` | faults that take a deployment of their own |
 //! | `mutants` | the runs that must find something: a check that can't fail proves nothing |
 //!
 //! `CLOAKROOM_FAULT_SEED=n` runs one seed again, `CLOAKROOM_FAULT_RUNS=n` makes that many runs and
@@ -23,6 +24,7 @@ mod fault;
 mod history;
 mod mutants;
 mod network;
+mod one_server;
 mod panics;
 mod random;
 mod run;

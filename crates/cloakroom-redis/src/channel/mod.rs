@@ -8,6 +8,7 @@
 //! | what happens to a healthy connection | what finds it |
 //! |---|---|
 //! | the master was demoted, or lost its replicas | the write is refused |
+//! | its address leads to another server by now, and commands go on to the old one, or the other way round | the runs of the two servers differ |
 //! | a bucket moved to another master | its count is refused; the server may also say so itself |
 //! | a message, or a subscription, was lost without a word | the count is ahead of what was heard |
 //! | the server was emptied, or is not the one it was | the count is behind |
@@ -40,6 +41,8 @@ pub struct ChannelRules {
     pub numbers: bool,
     /// A renewal writes.
     pub write: bool,
+    /// Messages come from the server that commands go to.
+    pub one_server: bool,
 }
 
 impl ChannelRules {
@@ -49,6 +52,7 @@ impl ChannelRules {
         terms: true,
         numbers: true,
         write: true,
+        one_server: true,
     };
 }
 

@@ -1,7 +1,10 @@
 //! One master's subscriptions: made, renewed, and made again.
 
 use super::{Context, heard::Heard};
-use crate::{Command, Connection, DriverError, Reply, topology::Master};
+use crate::{
+    Command, DriverError, Reply,
+    topology::{Beside, Master},
+};
 use bytes::Bytes;
 use cloakroom_core::{Bucket, Clock as _, Moment, SystemClock};
 use std::{sync::Arc, time::Duration};
@@ -16,7 +19,7 @@ const KEPT: &str = "60000";
 /// A connection that carries the subscriptions of one master's buckets.
 struct Subscriber<'a> {
     context: &'a Context,
-    connection: Box<dyn Connection>,
+    beside: Beside,
     heard: Arc<Heard>,
     channels: &'a [(Bytes, Bucket)],
     renewals: u64,
@@ -64,14 +67,16 @@ async fn listen(
     let sink = Arc::clone(&heard);
     let connect = async {
         let sink = Arc::new(move |event| sink.take(&event));
-        let connection = context.servers.connect(master, sink).await?;
         let subscriber = Subscriber {
             context,
-            connection,
+            beside: context.servers.connect(master, sink).await?,
             heard,
             channels,
             renewals: 0,
         };
+        subscriber
+            .check_server()
+            .inspect_err(|_| subscriber.beside.renew_commands())?;
         subscriber.subscribe(sharded).await?;
         Ok(subscriber)
     };
@@ -93,6 +98,7 @@ impl Subscriber<'_> {
         let name = if sharded { "SSUBSCRIBE" } else { "SUBSCRIBE" };
         for (channel, _) in self.channels {
             let reply = self
+                .beside
                 .connection
                 .call(Command::new(name).arg(channel.clone()));
             if let Reply::Error(error) = reply.await? {
@@ -147,7 +153,7 @@ impl Subscriber<'_> {
         let commands = self.channels.iter().map(begin).collect();
         let replies = timeout(
             self.context.timing.answer,
-            self.connection.pipeline(commands),
+            self.beside.connection.pipeline(commands),
         );
         let late = |_| DriverError::lost("a renewal was not answered in time");
         let replies = replies.await.map_err(late)??;
@@ -170,12 +176,23 @@ impl Subscriber<'_> {
         });
         let late = || Err(DriverError::lost("a renewal was not answered in time"));
         let sent = whole.await.unwrap_or_else(|_| late())?;
+        self.check_server()?;
         let from_sending = self.context.rules.from_sending;
         Ok(if from_sending {
             sent
         } else {
             self.context.moment()
         })
+    }
+
+    /// Fails if commands went to another server meanwhile: of what they read there, nothing is proven.
+    fn check_server(&self) -> Result<(), DriverError> {
+        if self.beside.is_of_one_server() || !self.context.rules.one_server {
+            return Ok(());
+        }
+        Err(DriverError::lost(
+            "commands go to another server than messages come from",
+        ))
     }
 
     /// Sends one renewal and reads its reply.
@@ -191,7 +208,7 @@ impl Subscriber<'_> {
         commands.extend(self.write(&nonce));
         commands.push(Command::new("ECHO").arg(nonce.clone()));
         let (sent, asked) = (self.context.moment(), commands.len());
-        let mut replies = self.connection.pipeline(commands).await?;
+        let mut replies = self.beside.connection.pipeline(commands).await?;
         let echoed = replies.pop();
         if replies.len() + 1 != asked || echoed != Some(Reply::Bytes(nonce)) {
             return Err(DriverError::lost("a renewal got another's reply"));

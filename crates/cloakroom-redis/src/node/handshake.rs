@@ -41,15 +41,9 @@ pub(super) async fn greet(setup: &Setup, endpoint: &Endpoint) -> Result<Live, Dr
     })
 }
 
-/// Fails unless the connection leads to a server that takes writes: a replica, or a master that
-/// was demoted, would answer reads with what it had, and tell its subscribers nothing.
-pub(crate) async fn check_role(connection: &dyn Connection) -> Result<(), DriverError> {
-    let mut replies = ask(connection, vec![Command::new("ROLE")]).await?;
-    is_master(replies.next())
-}
-
-/// Which run of a master the connection leads to.
-pub(super) async fn run_of(connection: &dyn Connection) -> Result<String, DriverError> {
+/// Which run of a server the connection leads to. Fails unless it takes writes: a replica, or a master
+/// that was demoted, would answer reads with what it had, and tell its subscribers nothing.
+pub(crate) async fn run_of(connection: &dyn Connection) -> Result<String, DriverError> {
     let commands = vec![Command::new("ROLE"), Command::new("INFO")];
     let mut replies = ask(connection, commands).await?;
     is_master(replies.next())?;

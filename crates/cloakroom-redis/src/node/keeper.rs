@@ -1,6 +1,6 @@
 //! Connecting, and connecting again.
 
-use super::{Live, Setup, Shared, State, handshake};
+use super::{Live, Met, Setup, Shared, State, handshake};
 use crate::{DriverError, Endpoint};
 use cloakroom_core::BoxFuture;
 use std::{
@@ -93,7 +93,7 @@ impl Shared {
     }
 
     fn lost(&self) {
-        if self.last_run().is_none() {
+        if self.met().run.is_none() {
             // It never was connected.
             return;
         }
@@ -115,8 +115,7 @@ impl Shared {
         if matches!(&*self.state.borrow(), State::Down(_)) {
             tracing::info!(endpoint = %self.place, "store is reachable again");
         }
-        let before = self.last_run().replace(live.server.run.clone());
-        let another = before.is_none_or(|before| before != live.server.run);
+        let another = self.met().meet(&live.server.run);
         if another {
             live.server.warn();
         }
@@ -124,5 +123,17 @@ impl Shared {
         let endpoint = live.endpoint.clone();
         self.state.send_replace(State::Up(live));
         self.setup.observer.up(&endpoint, another);
+    }
+}
+
+impl Met {
+    /// Notes a run; says whether it is another one than before.
+    fn meet(&mut self, run: &str) -> bool {
+        let another = self.run.as_deref() != Some(run);
+        if another {
+            self.run = Some(run.to_owned());
+            self.times += 1;
+        }
+        another
     }
 }

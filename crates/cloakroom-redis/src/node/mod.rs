@@ -22,7 +22,7 @@ use std::{
 use tokio::{runtime::Handle, sync::watch, task::AbortHandle};
 
 pub(crate) use deadline::Deadline;
-pub(crate) use handshake::check_role;
+pub(crate) use handshake::run_of;
 pub(crate) use keeper::Locate;
 
 pub(crate) use request::{Confirmation, Request, Run, is_lost};
@@ -66,6 +66,15 @@ enum State {
     Down(Arc<DriverError>),
 }
 
+/// Which servers a node has led to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Met {
+    /// The run of the last one; `None` before the first.
+    pub(crate) run: Option<String>,
+    /// How often it was another run than before.
+    pub(crate) times: u64,
+}
+
 /// One server. A task of its own reconnects for as long as the node exists.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -84,8 +93,7 @@ struct Shared {
     setup: Setup,
     place: Box<dyn Locate>,
     state: watch::Sender<State>,
-    /// The run of the server that was connected last.
-    run: Mutex<Option<String>>,
+    met: Mutex<Met>,
     /// When the server last refused what it was asked, if it has done nothing since.
     refused: Mutex<Option<Instant>>,
     /// When an answer last cost the connection.
@@ -131,6 +139,11 @@ impl Node {
         } else {
             Health::Down
         }
+    }
+
+    /// Which servers it has led to: known before anything is asked of them.
+    pub(crate) fn met(&self) -> Met {
+        self.shared.met().clone()
     }
 
     /// Where its connection leads, if it has one.
@@ -245,7 +258,7 @@ impl Shared {
             setup,
             place: Box::new(place),
             state: watch::Sender::new(State::Lost),
-            run: Mutex::default(),
+            met: Mutex::default(),
             refused: Mutex::default(),
             distrusted: Mutex::default(),
         }
@@ -255,8 +268,8 @@ impl Shared {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn last_run(&self) -> MutexGuard<'_, Option<String>> {
-        self.run.lock().unwrap_or_else(PoisonError::into_inner)
+    fn met(&self) -> MutexGuard<'_, Met> {
+        self.met.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The state when no first attempt is under way.

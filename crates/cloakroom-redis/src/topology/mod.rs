@@ -4,6 +4,7 @@
 //! each lead to one server. Every operation touches one bucket, so a table of buckets is all
 //! that a cluster needs.
 
+mod beside;
 mod cluster;
 mod layout;
 mod one;
@@ -13,9 +14,9 @@ mod sentinel;
 mod tests;
 
 use crate::{
-    Command, Connection, Driver, DriverError, EventSink, Reply,
+    Command, Driver, DriverError, EventSink, Reply,
     codec::corrupt,
-    node::{Confirmation, Deadline, Node, Request, Run, Setup, Timeouts, check_role, is_lost},
+    node::{Confirmation, Deadline, Node, Request, Run, Setup, Timeouts, is_lost, run_of},
     scripts::Script,
 };
 use bytes::Bytes;
@@ -26,6 +27,7 @@ use one::One;
 use std::sync::Arc;
 use tokio::{sync::watch, time::timeout};
 
+pub(crate) use beside::Beside;
 pub(crate) use layout::{Layout, Master};
 pub(crate) use place::Place;
 
@@ -298,12 +300,18 @@ impl Servers {
         &self,
         master: &Master,
         events: EventSink,
-    ) -> Result<Box<dyn Connection>, DriverError> {
+    ) -> Result<Beside, DriverError> {
         let limit = self.timeouts.connect;
         let attempt = async {
+            let commands = match &self.routes {
+                Routes::One(one) => Arc::clone(one.node()),
+                Routes::Cluster(cluster) => cluster.node_at(&master.endpoint),
+            };
+            commands.ready().await.map_err(DriverError::lost)?;
+            let met = commands.met();
             let connection = self.driver.connect(&master.endpoint, events).await?;
-            check_role(&*connection).await?;
-            Ok(connection)
+            let run = run_of(&*connection).await?;
+            Ok(Beside::new(connection, run, commands, met))
         };
         timeout(limit, attempt)
             .await

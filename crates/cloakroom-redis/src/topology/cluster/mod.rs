@@ -174,6 +174,11 @@ impl Cluster {
         self.route(bucket).map(|route| route.node)
     }
 
+    /// The node at this endpoint.
+    pub(super) fn node_at(&self, endpoint: &Endpoint) -> Arc<Node> {
+        self.shared.state().nodes.at(endpoint)
+    }
+
     pub(super) fn health(&self) -> Health {
         self.shared.health()
     }
