@@ -142,10 +142,12 @@ impl<V: Copied> Shard<V> {
         if slot.coming == 0 {
             slot.announced = 0;
         }
-        let copy = slot.copy.as_ref().map(|copy| (copy.revision, copy.term));
+        let newer = value.as_ref().is_some_and(|(kept, term)| {
+            let copy = slot.copy.as_ref().filter(|copy| copy.term == *term);
+            copy.is_some_and(|copy| copy.is_newer_than(kept))
+        });
         let arrived = value.map(|(kept, term)| {
             let revision = kept.value.revision();
-            let newer = copy.is_some_and(|(held, of)| held > revision && of == term);
             match () {
                 () if revision < announced => Arrived::Fenced,
                 () if newer => Arrived::Older,
@@ -261,6 +263,18 @@ impl<V: Copied> Shard<V> {
             |slot: &Slot<V>| slot.copy.is_none() && slot.coming == 0 && slot.flight.is_none();
         if self.slots.get(&at).is_some_and(empty) {
             self.slots.remove(&at);
+        }
+    }
+}
+
+impl<V: Copied> Copy<V> {
+    /// Whether it shows something newer than a value of the same term: a higher revision. That
+    /// there is nothing is the last that can be said of a key, so it is older only if it was read
+    /// before.
+    fn is_newer_than(&self, value: &Kept<V>) -> bool {
+        match value.value.revision() {
+            0 => self.kept.read.since(value.read) > Duration::ZERO,
+            revision => self.revision > revision,
         }
     }
 }

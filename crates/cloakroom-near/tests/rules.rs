@@ -375,6 +375,39 @@ async fn strict_reads_ask_the_store() {
 }
 
 #[tokio::test]
+async fn that_a_session_ended_takes_the_place_of_an_older_copy_alone() {
+    let w = World::new(false);
+    let term = w.subscribed();
+    w.proven(term);
+    let get = async |need, answer: u64| {
+        let load = || async move { Ok(Value(answer)) };
+        w.near.get(w.at, need, load).await.unwrap().value.0
+    };
+    assert_eq!(get(SECOND, 5).await, 5);
+    assert_eq!(get(Freshness::NOW, 0).await, 0);
+    assert_eq!(
+        get(SECOND, 5).await,
+        0,
+        "who was told the end sees no session"
+    );
+
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    let answered = std::cell::RefCell::new(Some(answered));
+    let slow = w.near.get(w.at, Freshness::NOW, || {
+        let answered = answered.take().unwrap();
+        async { Ok(Value(answered.await.unwrap())) }
+    });
+    let later = async {
+        w.clock.advance(Duration::MILLISECOND);
+        assert_eq!(get(Freshness::NOW, 7).await, 7);
+        answer.send(0).unwrap();
+    };
+    let (slow, ()) = tokio::join!(slow, later);
+    assert_eq!(slow.unwrap().value.0, 0);
+    assert_eq!(get(SECOND, 9).await, 7, "it was read before");
+}
+
+#[tokio::test]
 async fn an_own_write_makes_a_copy_of_what_it_wrote() {
     let w = World::new(false);
     let term = w.subscribed();

@@ -247,7 +247,13 @@ impl Protocol {
         }
         let Some(new) = copy else { return };
         let revision = s.revision(new.version);
-        let newer = |held: &Copy| s.revision(held.version) > revision && held.term == new.term;
+        let newer = |held: &Copy| {
+            let later = match revision {
+                0 => held.read > new.read,
+                revision => s.revision(held.version) > revision,
+            };
+            later && held.term == new.term
+        };
         let older = s.copy.as_ref().is_some_and(newer) && self.holds(Rule::NewerStays);
         if revision >= announced && !older {
             s.copy = Some(new);
