@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use cloakroom::redis::{FredDriver, RedisDriver};
 use cloakroom_core::{Freshness, Loaded, SessionStore, Which, key_slot};
-use cloakroom_redis::RedisStore;
+use cloakroom_redis::{Driver, RedisStore};
 use cloakroom_testkit::conformance::draft::{Draft, login};
 use cloakroom_testkit::{ClusterNode, Failover, RedisCluster, eventually};
 use time::Duration;
@@ -11,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::reading::{Readers, Writers, replicated};
 use super::{NODE_TIMEOUT, cluster, url};
-use crate::store::support::{LIMIT, assert_unavailable, builder_at, is_up};
+use crate::store::support::{LIMIT, assert_unavailable, builder_at, builder_of, is_up};
 
 /// The slot of a user's bucket.
 fn slot_of(store: &RedisStore, user: &str) -> u16 {
@@ -27,11 +28,22 @@ async fn another(cluster: &RedisCluster, slot: u16) -> &ClusterNode {
     others.next().unwrap()
 }
 
+/// Moves a bucket to another master: as a whole every other time, where the servers can; else key
+/// by key.
+async fn move_bucket(cluster: &RedisCluster, slot: u16, whole: bool) {
+    let to = another(cluster, slot).await;
+    if whole && cluster.migrates_atomically().await {
+        cluster.migrate_slots_atomically(slot..=slot, to).await;
+    } else {
+        cluster.migrate_slot(slot, to).await;
+    }
+}
+
 /// Twenty moves and ten changes of roles, while 64 tasks read and eight write.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tasks_read_what_they_know_through_moves_and_failovers() {
+async fn through_moves_and_failovers(driver: impl Driver) {
+    let what = format!("moves and failovers, {driver:?}");
     let cluster = cluster().start().await;
-    let store = builder_at(url(&cluster)).command_timeout(Duration::SECOND);
+    let store = builder_of(driver, url(&cluster)).command_timeout(Duration::SECOND);
     let store = Arc::new(store.connect().await.unwrap());
     let readers = Readers::start(&store, 64).await;
     let writers = Writers::start(&store, 8).await;
@@ -40,9 +52,7 @@ async fn tasks_read_what_they_know_through_moves_and_failovers() {
         for n in 0..2 {
             let bucket = store.buckets().get(round * 6 + n).unwrap();
             let slot = key_slot(format!("{{{}}}", store.buckets().tag(bucket)).as_bytes());
-            cluster
-                .migrate_slot(slot, another(&cluster, slot).await)
-                .await;
+            move_bucket(&cluster, slot, n == 1).await;
         }
         // A replica that has not heard of a move gets no votes; and one that gets them counts those
         // of its last election too, if they are young.
@@ -57,8 +67,18 @@ async fn tasks_read_what_they_know_through_moves_and_failovers() {
         calm[pair] = Instant::now() + NODE_TIMEOUT * 8;
         cluster.wait_until_settled().await;
     }
-    writers.finish(&store, "moves and failovers").await;
-    readers.finish("moves and failovers").await;
+    writers.finish(&store, &what).await;
+    readers.finish(&what).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_read_what_they_know_through_moves_and_failovers_redis() {
+    through_moves_and_failovers(RedisDriver).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_read_what_they_know_through_moves_and_failovers_fred() {
+    through_moves_and_failovers(FredDriver).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
