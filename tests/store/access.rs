@@ -2,7 +2,7 @@
 
 use cloakroom::redis::{FredDriver, RedisDriver};
 use cloakroom_core::{Clock, Created, ErrorKind, Freshness, SessionStore, SystemClock, Which};
-use cloakroom_redis::{Driver, RedisStore, RedisStoreBuilder};
+use cloakroom_redis::{Driver, Durability, RedisStore, RedisStoreBuilder};
 use cloakroom_testkit::conformance::Instance;
 use cloakroom_testkit::conformance::draft::{Draft, login, set};
 use cloakroom_testkit::{RedisServer, eventually};
@@ -93,6 +93,31 @@ async fn the_permissions_in_the_manual_suffice() {
     everything(&store).await;
     server.command(&["SCRIPT", "FLUSH"]).await;
     everything(&store).await;
+}
+
+#[tokio::test]
+async fn to_ask_replicas_needs_one_more() {
+    let server = RedisServer::start().await;
+    let main = format!("127.0.0.1 {}", server.port());
+    let _replica = RedisServer::builder()
+        .arg("--replicaof", main)
+        .start()
+        .await;
+    let within = time::Duration::seconds(10);
+    let store = login_as(&server, "app:pass").prefix("shop:");
+    let store = store.durability(Durability::Replicas(1, within));
+    set_user(&server, &[&documented()[..], &["+wait"]].concat()).await;
+    let linked = || async {
+        let info: String = ask(&server, &["INFO", "replication"]).await;
+        info.contains("state=online")
+    };
+    assert!(eventually(LIMIT, linked).await);
+    let store = store.connect().await.unwrap();
+    let alice = store.user("alice").unwrap();
+    assert_eq!(store.revoke(&alice, Which::All).await.unwrap(), 0);
+    server.command(&["ACL", "SETUSER", "app", "-wait"]).await;
+    let error = store.revoke(&alice, Which::All).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotReplicated, "{error}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Starting: what is refused, with what to do about it.
 
 use cloakroom_core::{Error, ErrorKind, SessionStore};
-use cloakroom_redis::RedisStore;
+use cloakroom_redis::{Durability, RedisStore};
 use cloakroom_testkit::{RedisServer, free_port};
 use time::Duration;
 
@@ -35,6 +35,20 @@ async fn another_number_of_buckets_is_refused() {
     connect(&server, "config.buckets:").await;
     let other_prefix = builder(&server).prefix("config.buckets.2:").buckets(32);
     assert_eq!(other_prefix.connect().await.unwrap().buckets().len(), 32);
+}
+
+#[tokio::test]
+async fn a_durability_that_asks_for_nothing_is_refused() {
+    let server = shared::server().await;
+    for (replicas, within) in [
+        (0, Duration::SECOND),
+        (1, Duration::ZERO),
+        (1, -Duration::SECOND),
+    ] {
+        let durability = Durability::Replicas(replicas, within);
+        let message = refusal(builder(&server).durability(durability).connect().await);
+        assert!(message.contains("at least"), "{message}");
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,15 @@
 //! Logging out.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::routing::post;
-use cloakroom::{Key, Session};
+use cloakroom::redis::Durability;
+use cloakroom::{ErrorKind, Key, Session, Sessions};
+use cloakroom_testkit::RedisServer;
+use time::Duration;
 
-use crate::web::support::{Browser, World, on_both};
+use crate::web::support::{Browser, World, app, on_both};
 
 on_both!(
     a_logout_ends_it_everywhere,
@@ -37,6 +42,27 @@ async fn a_logout_ends_it_everywhere(world: World) {
         let nothing = again.post(&a.app, "/logout").await.is(204);
         assert!(nothing.cookies().is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_logout_that_no_replica_confirms_is_one_and_is_reported() {
+    let server = RedisServer::start().await;
+    let store = cloakroom::redis::store(server.url());
+    let store = store.durability(Durability::Replicas(1, Duration::milliseconds(20)));
+    let store = Arc::new(store.connect().await.unwrap());
+    let sessions = Sessions::builder(store).build().await.unwrap();
+    let app = app::router(&sessions);
+    let mut alice = Browser::new();
+    alice.log_in(&app, "alice").await;
+    let mut old = alice.clone();
+    let answer = alice.post(&app, "/logout").await.is(503);
+    assert_eq!(answer.kind(), Some(ErrorKind::NotReplicated));
+    assert!(answer.id_cookie().unwrap().removes());
+    assert_eq!(old.user(&app).await, None, "it has ended");
+    alice.log_in(&app, "alice").await;
+    let error = sessions.revoke_user("alice").await.unwrap_err();
+    assert!(error.is_not_replicated() && error.is_retryable());
+    assert_eq!(alice.user(&app).await, None, "so has this");
 }
 
 async fn a_logout_with_an_id_that_leads_nowhere_removes_it(world: World) {
