@@ -249,7 +249,7 @@ impl Protocol {
         let revision = s.revision(new.version);
         let newer = |held: &Copy| {
             let later = match revision {
-                0 => held.read > new.read,
+                0 => held.read && !new.read,
                 revision => s.revision(held.version) > revision,
             };
             later && held.term == new.term

@@ -119,7 +119,7 @@ impl Servers {
         let deadline = self.deadline().later(wish.within);
         let request = Request::Confirmed(&script, wish);
         let mut replies = self.send(bucket, request, deadline).await?;
-        let confirmed = count(replies.pop());
+        let confirmed = count(replies.pop().as_ref());
         let reply = replies.pop();
         reply
             .map(|reply| (reply, confirmed))
@@ -202,7 +202,7 @@ impl Servers {
             };
             let mut replies = node.ask(request, false, deadline).await?;
             if wish.is_some() {
-                fewest = fewest.min(count(replies.pop()));
+                fewest = fewest.min(count(replies.pop().as_ref()));
             }
             for (run, reply) in some.iter().zip(replies) {
                 if is_lost(&reply) || self.sends_elsewhere(&reply) {
@@ -320,9 +320,9 @@ impl Servers {
 }
 
 /// How many replicas have confirmed.
-fn count(confirmed: Option<Reply>) -> u32 {
+fn count(confirmed: Option<&Reply>) -> u32 {
     match confirmed {
-        Some(Reply::Int(replicas)) => u32::try_from(replicas).unwrap_or_default(),
+        Some(Reply::Int(replicas)) => u32::try_from(*replicas).unwrap_or_default(),
         _ => 0,
     }
 }
