@@ -56,14 +56,14 @@ impl Doomed {
         let to = login(&self.alice).at;
         store.rotate(self.rotated, to.digest).await.unwrap();
         let ended = store.end(self.logged_out).await;
-        told(ended, Ended::Done, durability);
+        told(ended, &Ended::Done, durability);
         let one = store.load(self.revoked, Freshness::NOW).await.unwrap();
         let Loaded::Found { record, .. } = one else {
             panic!("it lives until now");
         };
         let asked = Instant::now();
         let ended = store.revoke(&self.alice, Which::One(record.handle)).await;
-        told(ended, 1, durability);
+        told(ended, &1, durability);
         println!("{durability:?}: told after {:?}", asked.elapsed());
         master.kill();
         replicas.iter().for_each(|replica| replica.resume());
@@ -91,9 +91,9 @@ impl Doomed {
 }
 
 /// What an end answers whose replicas hear nothing: all is well, unless it was to be surer than that.
-fn told<T: PartialEq + std::fmt::Debug>(ended: Result<T>, done: T, durability: Durability) {
+fn told<T: PartialEq + std::fmt::Debug>(ended: Result<T>, done: &T, durability: Durability) {
     match durability {
-        Durability::Master => assert_eq!(ended.unwrap(), done),
+        Durability::Master => assert_eq!(ended.unwrap(), *done),
         Durability::Replicas(..) => {
             let error = ended.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotReplicated);
