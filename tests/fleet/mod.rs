@@ -8,6 +8,7 @@
 //! | [`options`], [`unreachable`], [`signals`] | how the program starts, fails and ends |
 //! | [`outage`], [`paused`] | Redis killed, and Redis hanging, under load; a process that stands still |
 //! | [`rolling`], [`readiness`], [`crash`] | instances that come and go |
+//! | [`revocations`] | how soon eight processes refuse what was revoked |
 //! | [`races`] | requests that overlap, two hundred times |
 //! | [`secrets`] | what logs, Redis and its files hold |
 
@@ -20,6 +21,7 @@ mod outage;
 mod paused;
 mod races;
 mod readiness;
+mod revocations;
 mod rolling;
 mod routes;
 mod secrets;

@@ -49,6 +49,7 @@ pub(crate) struct NodeSpec {
     pub(crate) port: u16,
     pub(crate) log: Option<&'static str>,
     pub(crate) drain_ms: Option<u32>,
+    pub(crate) driver: Option<&'static str>,
 }
 
 impl NodeSpec {
@@ -60,6 +61,7 @@ impl NodeSpec {
             port: 0,
             log: None,
             drain_ms: None,
+            driver: None,
         }
     }
 
@@ -81,6 +83,9 @@ impl NodeSpec {
             .args(["--redis", &self.redis]);
         if let Some(log) = self.log {
             node = node.env("RUST_LOG", log);
+        }
+        if let Some(driver) = self.driver {
+            node = node.args(["--driver", driver]);
         }
         if let Some(drain) = self.drain_ms {
             node = node.arg("--drain-ms").arg(drain.to_string());
