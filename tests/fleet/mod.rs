@@ -10,6 +10,7 @@
 //! | [`rolling`], [`readiness`], [`crash`] | instances that come and go |
 //! | [`revocations`] | how soon eight processes refuse what was revoked |
 //! | [`races`] | requests that overlap, two hundred times |
+//! | [`secured`] | a store over TLS |
 //! | [`secrets`] | what logs, Redis and its files hold |
 
 mod admin;
@@ -25,6 +26,7 @@ mod revocations;
 mod rolling;
 mod routes;
 mod secrets;
+mod secured;
 mod signals;
 mod split;
 mod support;

@@ -18,6 +18,7 @@ mod login;
 mod outage;
 mod scripts;
 mod support;
+mod tls;
 mod topology;
 mod traffic;
 mod unknown;

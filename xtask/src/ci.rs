@@ -14,10 +14,14 @@ struct Step {
     run: fn() -> Result<(), Failure>,
 }
 
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     Step {
         name: "test",
         run: || test(&[]),
+    },
+    Step {
+        name: "no tls",
+        run: test_without_tls,
     },
     Step {
         name: "fmt",
@@ -55,6 +59,17 @@ pub(crate) fn run() -> Result<(), Failure> {
 pub(crate) fn test(extra: &[String]) -> Result<(), Failure> {
     server::ensure()?;
     run_command(cargo(&["test", "--workspace"]).args(extra), STEP_LIMIT)
+}
+
+/// Runs the drivers' own tests without TLS, which the tests of the workspace turn on for all.
+fn test_without_tls() -> Result<(), Failure> {
+    let drivers = [
+        "-p",
+        "cloakroom-driver-redis",
+        "-p",
+        "cloakroom-driver-fred",
+    ];
+    run_command(cargo(&["test", "--lib"]).args(drivers), STEP_LIMIT)
 }
 
 fn fmt() -> Result<(), Failure> {

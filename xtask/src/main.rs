@@ -13,7 +13,7 @@ cargo xtask COMMAND
   test [ARGS]   installs redis-server where it is missing, then runs all tests;
                 ARGS go to `cargo test`
   arrows        checks which crate may depend on which, and what goes with it
-  ci            everything that CI runs: test, fmt, clippy, doc, arrows
+  ci            everything that CI runs: test, no tls, fmt, clippy, doc, arrows
 ";
 
 /// What a step failed with, in words for whoever ran it.

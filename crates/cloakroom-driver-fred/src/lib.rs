@@ -47,9 +47,16 @@
 mod convert;
 mod link;
 mod request;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
 
 use cloakroom_core::BoxFuture;
-use cloakroom_redis::{Command, Connection, Driver, DriverError, Endpoint, EventSink, Reply};
+use cloakroom_redis::{
+    Certificates, Command, Connection, Driver, DriverError, Endpoint, EventSink, Reply,
+};
 use fred::{
     clients::Client,
     interfaces::{AuthInterface, ClientLike, EventInterface, FredResult},
@@ -68,6 +75,7 @@ use std::{
     task::{Context, Poll, Waker},
     time::Duration,
 };
+use tls::Trust;
 
 /// Opens connections with the `fred` crate.
 #[derive(Debug, Clone, Copy, Default)]
@@ -79,30 +87,56 @@ impl Driver for FredDriver {
         endpoint: &'a Endpoint,
         events: EventSink,
     ) -> BoxFuture<'a, Result<Box<dyn Connection>, DriverError>> {
-        Box::pin(async move {
-            // Without a policy fred does not reconnect.
-            let (performance, limits) = (Some(performance()), Some(limits()));
-            let client = Client::new(config(endpoint)?, performance, limits, None);
-            let (messages, wake) = (client.message_rx(), client.message_rx());
-            let mut connected = client.reconnect_rx();
-            let mut router = Task::new(client.connect());
-            tokio::select! {
-                biased;
-                _ = connected.recv() => (),
-                cause = router.end() => return Err(cause),
-            }
-            let link = Arc::new(Link::new(messages, events));
-            let keeper = tokio::spawn(Arc::clone(&link).keep(router, wake));
-            let connection = FredConnection {
-                client,
-                link,
-                turn: Mutex::new(()),
-                _keeper: Task::new(keeper),
-            };
-            connection.greet(endpoint).await?;
-            Ok(Box::new(connection) as Box<dyn Connection>)
-        })
+        Box::pin(async move { open(endpoint, &Trust::default(), events).await })
     }
+
+    fn with_certificates(
+        &self,
+        certificates: &Certificates,
+    ) -> Result<Arc<dyn Driver>, DriverError> {
+        Ok(Arc::new(Secured(Trust::read(certificates)?)))
+    }
+}
+
+/// The driver with certificates.
+struct Secured(Trust);
+
+impl Driver for Secured {
+    fn connect<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        events: EventSink,
+    ) -> BoxFuture<'a, Result<Box<dyn Connection>, DriverError>> {
+        Box::pin(open(endpoint, &self.0, events))
+    }
+}
+
+async fn open(
+    endpoint: &Endpoint,
+    trust: &Trust,
+    events: EventSink,
+) -> Result<Box<dyn Connection>, DriverError> {
+    // Without a policy fred does not reconnect.
+    let (performance, limits) = (Some(performance()), Some(limits()));
+    let client = Client::new(config(endpoint, trust)?, performance, limits, None);
+    let (messages, wake) = (client.message_rx(), client.message_rx());
+    let mut connected = client.reconnect_rx();
+    let mut router = Task::new(client.connect());
+    tokio::select! {
+        biased;
+        _ = connected.recv() => (),
+        cause = router.end() => return Err(cause),
+    }
+    let link = Arc::new(Link::new(messages, events));
+    let keeper = tokio::spawn(Arc::clone(&link).keep(router, wake));
+    let connection = FredConnection {
+        client,
+        link,
+        turn: Mutex::new(()),
+        _keeper: Task::new(keeper),
+    };
+    connection.greet(endpoint).await?;
+    Ok(Box::new(connection))
 }
 
 /// As many messages as may wait at once. fred makes several buffers of this length for each
@@ -137,7 +171,7 @@ fn limits() -> ConnectionConfig {
     }
 }
 
-fn config(endpoint: &Endpoint) -> Result<Config, DriverError> {
+fn config(endpoint: &Endpoint, trust: &Trust) -> Result<Config, DriverError> {
     let server = Server::new(endpoint.host.as_str(), endpoint.port);
     let config = Config {
         server: ServerConfig::Centralized { server },
@@ -152,35 +186,7 @@ fn config(endpoint: &Endpoint) -> Result<Config, DriverError> {
         },
         ..Config::default()
     };
-    secured(config, endpoint)
-}
-
-#[cfg(feature = "tls")]
-fn secured(config: Config, endpoint: &Endpoint) -> Result<Config, DriverError> {
-    use fred::types::config::TlsConnector;
-    if !endpoint.tls {
-        return Ok(config);
-    }
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // The client crate needs one and brings none. An application's own stays; losing the
-        // race against it is fine.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    }
-    let connector = TlsConnector::default_rustls().map_err(|e| convert::error(&e))?;
-    Ok(Config {
-        tls: Some(connector.into()),
-        ..config
-    })
-}
-
-#[cfg(not(feature = "tls"))]
-fn secured(config: Config, endpoint: &Endpoint) -> Result<Config, DriverError> {
-    if endpoint.tls {
-        return Err(DriverError::refused(
-            "rediss:// needs TLS, which was not compiled in: turn on the feature `tls`",
-        ));
-    }
-    Ok(config)
+    trust.secure(config, endpoint)
 }
 
 /// One multiplexed connection. fred matches replies to commands by order in a task of its own, so
@@ -275,6 +281,12 @@ impl Connection for FredConnection {
             self.link.deliver_with(events)?;
             Ok(replies)
         })
+    }
+}
+
+impl fmt::Debug for Secured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FredDriver")
     }
 }
 

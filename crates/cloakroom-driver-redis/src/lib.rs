@@ -13,14 +13,19 @@
 //! ```
 
 mod convert;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
 
 use cloakroom_core::BoxFuture;
 use cloakroom_redis::{
-    Command, Connection, Driver, DriverError, Endpoint, Event, EventSink, Reply,
+    Certificates, Command, Connection, Driver, DriverError, Endpoint, Event, EventSink, Reply,
 };
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
-    ProtocolVersion, PushInfo, RedisConnectionInfo, RedisResult,
+    AsyncConnectionConfig, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, PushInfo,
+    RedisConnectionInfo, RedisResult,
     aio::{ConnectionLike, MultiplexedConnection},
     io::tcp::TcpSettings,
 };
@@ -28,8 +33,10 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     pin::pin,
+    sync::Arc,
     task::Poll,
 };
+use tls::Trust;
 use tokio::sync::watch;
 
 /// Opens connections with the `redis` crate. The default driver.
@@ -42,20 +49,45 @@ impl Driver for RedisDriver {
         endpoint: &'a Endpoint,
         events: EventSink,
     ) -> BoxFuture<'a, Result<Box<dyn Connection>, DriverError>> {
-        Box::pin(async move {
-            let client = Client::open(info(endpoint)?).map_err(|e| convert::error(&e))?;
-            let (ended, has_ended) = watch::channel(false);
-            let connection = client
-                .get_multiplexed_async_connection_with_config(&config(events, ended))
-                .await
-                .map_err(|e| convert::error(&e))?;
-            let connection = RedisConnection {
-                connection,
-                has_ended,
-            };
-            Ok(Box::new(connection) as Box<dyn Connection>)
-        })
+        Box::pin(async move { open(endpoint, &Trust::default(), events).await })
     }
+
+    fn with_certificates(
+        &self,
+        certificates: &Certificates,
+    ) -> Result<Arc<dyn Driver>, DriverError> {
+        Ok(Arc::new(Secured(Trust::read(certificates)?)))
+    }
+}
+
+/// The driver with certificates.
+struct Secured(Trust);
+
+impl Driver for Secured {
+    fn connect<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        events: EventSink,
+    ) -> BoxFuture<'a, Result<Box<dyn Connection>, DriverError>> {
+        Box::pin(open(endpoint, &self.0, events))
+    }
+}
+
+async fn open(
+    endpoint: &Endpoint,
+    trust: &Trust,
+    events: EventSink,
+) -> Result<Box<dyn Connection>, DriverError> {
+    let client = trust.client(info(endpoint)?)?;
+    let (ended, has_ended) = watch::channel(false);
+    let connection = client
+        .get_multiplexed_async_connection_with_config(&config(events, ended))
+        .await
+        .map_err(|e| convert::error(&e))?;
+    Ok(Box::new(RedisConnection {
+        connection,
+        has_ended,
+    }))
 }
 
 /// No limits of its own: those above it know how long a command may take.
@@ -88,42 +120,12 @@ fn info(endpoint: &Endpoint) -> Result<ConnectionInfo, DriverError> {
         (Some(_), None) => settings.set_password(""),
         (None, None) => settings,
     };
-    let info = address(endpoint)?
+    let info = tls::address(endpoint)?
         .into_connection_info()
         .map_err(|e| convert::error(&e))?;
     // Without it a small command waits for the acknowledgement of the one before.
     let tcp = TcpSettings::default().set_nodelay(true);
     Ok(info.set_redis_settings(settings).set_tcp_settings(tcp))
-}
-
-#[cfg(feature = "tls")]
-fn address(endpoint: &Endpoint) -> Result<ConnectionAddr, DriverError> {
-    let Endpoint { host, port, .. } = endpoint.clone();
-    Ok(if endpoint.tls {
-        if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // The client crate needs one and brings none. An application's own stays; losing the
-            // race against it is fine.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        }
-        ConnectionAddr::TcpTls {
-            host,
-            port,
-            insecure: false,
-            tls_params: None,
-        }
-    } else {
-        ConnectionAddr::Tcp(host, port)
-    })
-}
-
-#[cfg(not(feature = "tls"))]
-fn address(endpoint: &Endpoint) -> Result<ConnectionAddr, DriverError> {
-    if endpoint.tls {
-        return Err(DriverError::refused(
-            "rediss:// needs TLS, which was not compiled in: turn on the feature `tls`",
-        ));
-    }
-    Ok(ConnectionAddr::Tcp(endpoint.host.clone(), endpoint.port))
 }
 
 /// One multiplexed connection. Its clones share the socket, and the crate matches replies to
@@ -177,6 +179,12 @@ impl Connection for RedisConnection {
             let answers = answers.map_err(|e| convert::error(&e))?;
             answers.into_iter().map(convert::reply).collect()
         })
+    }
+}
+
+impl fmt::Debug for Secured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RedisDriver")
     }
 }
 

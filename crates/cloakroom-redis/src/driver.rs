@@ -4,7 +4,7 @@
 //! reconnects or resubscribes. All of that is written once above it, in this crate, so that every
 //! client crate behaves the same and nothing whose outcome is unknown is sent twice.
 
-use crate::Endpoint;
+use crate::{Certificates, Endpoint};
 use bytes::Bytes;
 use cloakroom_core::BoxFuture;
 use std::{fmt, sync::Arc};
@@ -28,6 +28,21 @@ pub trait Driver: Send + Sync + fmt::Debug + 'static {
         endpoint: &'a Endpoint,
         events: EventSink,
     ) -> BoxFuture<'a, Result<Box<dyn Connection>, DriverError>>;
+
+    /// The same driver, whose TLS goes by these certificates. It opens connections over TLS alone.
+    ///
+    /// Asked once, before the first connection, and only if there are any.
+    ///
+    /// # Errors
+    ///
+    /// [`DriverError`] when they can't be read; without an implementation, always.
+    fn with_certificates(
+        &self,
+        certificates: &Certificates,
+    ) -> Result<Arc<dyn Driver>, DriverError> {
+        let _ = certificates;
+        Err(DriverError::refused("this driver takes no certificates"))
+    }
 }
 
 /// One open connection. Calls from many tasks share it, and each gets its own reply.

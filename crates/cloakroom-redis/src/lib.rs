@@ -49,8 +49,10 @@
 //! did not run, and is sent again as text; what a cluster's node redirects did not run either, and is
 //! sent to the one that it names, after `ASKING` where it says so. Nothing else is ever sent twice.
 
+mod certificates;
 mod channel;
 mod codec;
+mod connecting;
 mod driver;
 mod endpoint;
 mod keys;
@@ -60,6 +62,7 @@ mod settings;
 mod store;
 mod topology;
 
+pub use certificates::{Certificates, OwnCertificate};
 #[doc(hidden)]
 pub use channel::ChannelRules;
 pub use driver::{Command, Connection, Driver, DriverError, Event, EventSink, Reply, ServerError};

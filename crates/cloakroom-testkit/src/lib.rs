@@ -1,8 +1,8 @@
 //! Real servers to start and break, for Cloakroom's own tests.
 //!
 //! [`RedisServer`] is a `redis-server` child process on a port of its own, [`RedisCluster`] several
-//! that share the slots, [`RedisSentinel`] a master with replicas that sentinels watch; [`Link`] is a
-//! network in front of a server that can be made bad, [`Process`] any other program,
+//! that share the slots, [`RedisSentinel`] a master with replicas that sentinels watch; an
+//! [`Authority`] signs certificates for any of them; [`Link`] is a network in front of a server that can be made bad, [`Process`] any other program,
 //! [`eventually`] a poll with a limit, [`conformance`] the suite that every session store must
 //! pass. All of them follow the same rules:
 //!
@@ -33,6 +33,7 @@
 // A test helper has one way to report what went wrong: to fail the test that called it.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod authority;
 mod child;
 pub mod conformance;
 mod lines;
@@ -44,6 +45,7 @@ mod redis_cluster;
 mod redis_sentinel;
 mod redis_server;
 
+pub use authority::{Authority, Certificate};
 pub use link::{Direction, Link};
 pub use poll::eventually;
 pub use port::free_port;

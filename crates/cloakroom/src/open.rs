@@ -16,7 +16,10 @@ use std::sync::Arc;
 /// User and password are for the servers that hold the data, all of them. Sentinels that ask for
 /// their own take `sentinel_username` and `sentinel_password` as further parameters.
 ///
-/// For other settings, like a key prefix or another command timeout, use `redis::store`.
+/// Over TLS the authorities are trusted that the system trusts, or those in the file that the
+/// variable `SSL_CERT_FILE` names.
+///
+/// For other settings, like a key prefix, another command timeout or certificates, use `redis::store`.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> cloakroom::Result<()> {

@@ -6,7 +6,9 @@ use super::{
     replicas::Replicas,
     server::Server,
 };
-use crate::{Command, Connection, DriverError, Endpoint, Event, Reply, scripts::Script};
+use crate::{
+    Command, Connection, DriverError, Endpoint, Event, Reply, connecting::connect, scripts::Script,
+};
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -20,7 +22,7 @@ pub(super) async fn greet(setup: &Setup, endpoint: &Endpoint) -> Result<Live, Dr
             sink.notify_one();
         }
     });
-    let connection = setup.driver.connect(endpoint, events).await?;
+    let connection = connect(&*setup.driver, endpoint, events).await?;
     let load = |source: &'static str| {
         let source = Bytes::from_static(source.as_bytes());
         Command::new("SCRIPT").arg("LOAD").arg(source)

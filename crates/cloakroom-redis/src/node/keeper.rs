@@ -1,7 +1,7 @@
 //! Connecting, and connecting again.
 
 use super::{Live, Met, Setup, Shared, State, handshake};
-use crate::{DriverError, Endpoint};
+use crate::{DriverError, Endpoint, connecting::too_late};
 use cloakroom_core::BoxFuture;
 use std::{
     fmt,
@@ -69,9 +69,11 @@ async fn reconnect(shared: &Weak<Shared>) -> bool {
 /// Finds the server, connects and shakes hands, within the limit.
 pub(super) async fn establish(setup: &Setup, place: &dyn Locate) -> Result<Arc<Live>, DriverError> {
     let limit = setup.timeouts.connect;
+    let mut tls = false;
     let attempt = async {
         let mut failure = None;
         for endpoint in place.locate().await? {
+            tls = endpoint.tls;
             match handshake::greet(setup, &endpoint).await {
                 Ok(live) => return Ok(Arc::new(live)),
                 Err(error) => failure = failure.or(Some(error)),
@@ -79,9 +81,8 @@ pub(super) async fn establish(setup: &Setup, place: &dyn Locate) -> Result<Arc<L
         }
         Err(failure.unwrap_or_else(|| DriverError::lost("no server is known")))
     };
-    timeout(limit, attempt)
-        .await
-        .unwrap_or_else(|_| Err(DriverError::lost(format!("no answer within {limit:?}"))))
+    let established = timeout(limit, attempt).await;
+    established.unwrap_or_else(|_| Err(too_late(limit, tls)))
 }
 
 impl Shared {

@@ -1,7 +1,7 @@
 //! Asking how many replicas have what was written.
 
 use super::{Confirmation, handshake::run_of};
-use crate::{Command, Connection, Driver, DriverError, Endpoint, Reply};
+use crate::{Command, Connection, Driver, DriverError, Endpoint, Reply, connecting::connect};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::{Instant, timeout_at};
 
@@ -87,7 +87,7 @@ impl Replicas {
     /// Another run of a server at the same place may lack what is asked about.
     async fn connect(&self, run: &str) -> Result<Box<dyn Connection>, DriverError> {
         let unheard = Arc::new(|_| {});
-        let connection = self.driver.connect(&self.endpoint, unheard).await?;
+        let connection = connect(&*self.driver, &self.endpoint, unheard).await?;
         match run_of(&*connection).await? == run {
             true => Ok(connection),
             false => Err(DriverError::lost("another server has taken its place")),

@@ -5,13 +5,14 @@ use super::{
     again::{Recent, SayAgain},
 };
 use crate::{
-    Driver,
+    Certificates, Driver, OwnCertificate,
     channel::{ChannelRules, Context, Timing},
     keys::Keys,
     node::Timeouts,
     settings,
     topology::{Place, Servers},
 };
+use bytes::Bytes;
 use cloakroom_core::{Buckets, Error, ErrorKind, OsEntropy, Result, UserHasher};
 use std::sync::{Arc, OnceLock};
 use time::Duration;
@@ -31,6 +32,7 @@ impl RedisStore {
             // Three times within the default of a second's staleness, so that one may be late.
             renewal_interval: Duration::milliseconds(300),
             durability: Durability::Master,
+            certificates: Certificates::default(),
             rules: ChannelRules::ALL,
         }
     }
@@ -49,6 +51,7 @@ pub struct RedisStoreBuilder {
     connect_timeout: Duration,
     renewal_interval: Duration,
     durability: Durability,
+    certificates: Certificates,
     rules: ChannelRules,
 }
 
@@ -102,6 +105,27 @@ impl RedisStoreBuilder {
         self
     }
 
+    /// Trusts servers whose certificates one of these authorities has signed, over TLS: one or more
+    /// certificates, as text in the form PEM. By default those that the system trusts, or the file
+    /// that the variable `SSL_CERT_FILE` names; never both.
+    pub fn ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.certificates.authorities = Some(Bytes::from(pem.into()));
+        self
+    }
+
+    /// Shows this certificate to servers that ask for one, as Redis does unless its configuration
+    /// says `tls-auth-clients no`: the certificate, with those between it and its authority, and
+    /// its private key, as text in the form PEM.
+    pub fn client_certificate(
+        mut self,
+        chain: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Self {
+        let (chain, key) = (chain.into().into(), key.into().into());
+        self.certificates.own = Some(OwnCertificate { chain, key });
+        self
+    }
+
     /// Breaks rules of the invalidation channel: for tests of tests.
     #[cfg(feature = "mutants")]
     pub fn rules(mut self, rules: ChannelRules) -> Self {
@@ -137,7 +161,8 @@ impl RedisStoreBuilder {
         };
         let durability = self.durability.check()?;
         let buckets = keys.buckets().clone();
-        let servers = Servers::open(self.driver, place, timeouts, buckets).await?;
+        let driver = secured(self.driver, &self.certificates, &place)?;
+        let servers = Servers::open(driver, place, timeouts, buckets).await?;
         settings::agree(&servers, &keys, &self.users).await?;
         let servers = Arc::new(servers);
         let (rules, entropy) = (self.rules, OsEntropy);
@@ -156,6 +181,27 @@ impl RedisStoreBuilder {
             runtime: Handle::current(),
         })
     }
+}
+
+/// The driver with the certificates that there are. Without TLS they would protect nothing.
+fn secured(
+    driver: Arc<dyn Driver>,
+    certificates: &Certificates,
+    place: &Place,
+) -> Result<Arc<dyn Driver>> {
+    if *certificates == Certificates::default() {
+        return Ok(driver);
+    }
+    if !place.is_secured() {
+        return Err(Error::new(
+            ErrorKind::Config,
+            "certificates are for TLS: the store's URL must begin with rediss://, \
+             rediss-sentinel:// or rediss-cluster://",
+        ));
+    }
+    certificates.check()?;
+    let driver = driver.with_certificates(certificates);
+    driver.map_err(|e| Error::new(ErrorKind::Config, "can't use the certificates").with_source(e))
 }
 
 fn positive(what: &str, limit: Duration) -> Result<std::time::Duration> {

@@ -16,6 +16,7 @@ mod tests;
 use crate::{
     Command, Driver, DriverError, EventSink, Reply,
     codec::corrupt,
+    connecting::{connect, too_late},
     node::{Confirmation, Deadline, Node, Request, Run, Setup, Timeouts, is_lost, run_of},
     scripts::Script,
 };
@@ -309,13 +310,13 @@ impl Servers {
             };
             commands.ready().await.map_err(DriverError::lost)?;
             let met = commands.met();
-            let connection = self.driver.connect(&master.endpoint, events).await?;
+            let connection = connect(&*self.driver, &master.endpoint, events).await?;
             let run = run_of(&*connection).await?;
             Ok(Beside::new(connection, run, commands, met))
         };
         timeout(limit, attempt)
             .await
-            .unwrap_or_else(|_| Err(DriverError::lost(format!("no answer within {limit:?}"))))
+            .unwrap_or_else(|_| Err(too_late(limit, master.endpoint.tls)))
     }
 }
 

@@ -39,6 +39,15 @@ impl Place {
             _ => Endpoint::parse(url).map(Self::Single),
         }
     }
+
+    /// Whether all is to go over TLS.
+    pub(crate) fn is_secured(&self) -> bool {
+        match self {
+            Self::Single(endpoint) => endpoint.tls,
+            Self::Sentinel(watched) => watched.server.tls,
+            Self::Cluster(seeds) => seeds.iter().all(|seed| seed.tls),
+        }
+    }
 }
 
 fn sentinel(parts: &Parts<'_>) -> Result<Place> {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use super::RedisCluster;
+use crate::authority::Certificate;
 use crate::redis_server::{Kind, Spec};
 
 /// A cluster to start. Made by [`RedisCluster::builder`].
@@ -68,6 +69,14 @@ impl RedisClusterBuilder {
     #[must_use]
     pub fn linked(mut self) -> Self {
         self.spec.linked = true;
+        self
+    }
+
+    /// Has every node speak TLS with this certificate, to clients and to each other, as
+    /// [`RedisServerBuilder::tls`](crate::RedisServerBuilder::tls) does.
+    #[must_use]
+    pub fn tls(mut self, certificate: Certificate) -> Self {
+        self.spec.secure(certificate);
         self
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{NAME, RedisSentinel};
 use crate::RedisServer;
+use crate::authority::Certificate;
 use crate::redis_server::{Kind, Spec};
 
 /// How long a failover may take until the sentinels try another one. They wait twice as long
@@ -105,6 +106,14 @@ impl RedisSentinelBuilder {
         self
     }
 
+    /// Has all servers and sentinels speak TLS with this certificate, to clients and to each other,
+    /// as [`RedisServerBuilder::tls`](crate::RedisServerBuilder::tls) does.
+    #[must_use]
+    pub fn tls(mut self, certificate: Certificate) -> Self {
+        self.spec.secure(certificate);
+        self
+    }
+
     /// Starts all processes and waits until they have
     /// [settled](RedisSentinel::wait_until_settled).
     ///
@@ -139,6 +148,7 @@ impl RedisSentinelBuilder {
         let quorum = self.sentinels / 2 + 1;
         let mut spec = Spec::new(Kind::Sentinel);
         spec.program = self.spec.program.clone();
+        spec.tls = self.spec.tls.clone();
         // The master has to be named first: the others are about it.
         for directive in [
             format!("monitor {NAME} 127.0.0.1 {master} {quorum}"),

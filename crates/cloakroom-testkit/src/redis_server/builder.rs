@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use super::RedisServer;
 use super::spec::{Kind, Spec};
+use crate::authority::Certificate;
 
 /// A server to start. Made by [`RedisServer::builder`].
 #[derive(Debug)]
@@ -35,6 +36,16 @@ impl RedisServerBuilder {
     #[must_use]
     pub fn linked(mut self) -> Self {
         self.0.linked = true;
+        self
+    }
+
+    /// Speaks TLS with this certificate on a port of its own, which [`RedisServer::url`] and
+    /// [`RedisServer::public_port`] answer; clients need none unless
+    /// `arg("--tls-auth-clients", "yes")` says so. The testkit's own commands go to the other port.
+    /// Not together with [`linked`](Self::linked).
+    #[must_use]
+    pub fn tls(mut self, certificate: Certificate) -> Self {
+        self.0.secure(certificate);
         self
     }
 

@@ -103,10 +103,12 @@ impl RedisServer {
         panic!("{PORT_TRIES} ports were free and then taken before redis-server could bind them")
     }
 
-    /// `redis://127.0.0.1:PORT`, with the [public port](RedisServer::public_port).
+    /// `redis://127.0.0.1:PORT`, with the [public port](RedisServer::public_port); `rediss://` if
+    /// that speaks TLS.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.public_port())
+        let scheme = self.spec.tls.as_ref().map_or("redis", |_| "rediss");
+        format!("{scheme}://127.0.0.1:{}", self.public_port())
     }
 
     /// The server's own port of 127.0.0.1. It stays the same over a restart.
@@ -115,11 +117,12 @@ impl RedisServer {
         self.control.port()
     }
 
-    /// The port that clients are meant to use, and that the server names to others: its link's,
-    /// or its own if it has none. It stays the same over a restart.
+    /// The port that clients are meant to use, and that the server names to others: that of TLS,
+    /// its link's, or its own if it has neither. It stays the same over a restart.
     #[must_use]
     pub fn public_port(&self) -> u16 {
-        self.link.as_ref().map_or(self.port(), Link::port)
+        let own = self.spec.tls.as_ref().map_or(self.port(), |tls| tls.port);
+        self.link.as_ref().map_or(own, Link::port)
     }
 
     /// The link in front of the server.

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::authority::Certificate;
 use crate::link::Link;
 use crate::port::free_port;
 
@@ -21,6 +22,11 @@ pub(super) const RDB: &str = "dump.rdb";
 /// The name of a sentinel's configuration, in its directory.
 pub(super) const SENTINEL_CONF: &str = "sentinel.conf";
 
+/// The server's certificate, its key, and the authority that it trusts, in its directory.
+const CHAIN: &str = "server.pem";
+const KEY: &str = "server.key";
+const AUTHORITY: &str = "authority.pem";
+
 /// Which program to start as what, and with which arguments beyond the defaults.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
@@ -30,6 +36,14 @@ pub(crate) struct Spec {
     pub(crate) args: Vec<String>,
     /// Whether there is a [`Link`] in front of it, which it names to others as its own port.
     pub(crate) linked: bool,
+    pub(crate) tls: Option<Tls>,
+}
+
+/// TLS, on a port of its own. The other port stays, for the testkit's own commands.
+#[derive(Clone, Debug)]
+pub(crate) struct Tls {
+    certificate: Certificate,
+    pub(crate) port: u16,
 }
 
 /// What a server is.
@@ -55,11 +69,18 @@ impl Spec {
             kind,
             args: Vec::new(),
             linked: false,
+            tls: None,
         }
     }
 
     pub(crate) fn arg(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.args.extend([name.into(), value.into()]);
+    }
+
+    /// Speaks TLS too, and to other servers alone.
+    pub(crate) fn secure(&mut self, certificate: Certificate) {
+        let port = 0;
+        self.tls = Some(Tls { certificate, port });
     }
 
     /// What `port` and the port of the link before it ask for. A cluster's own bus gets a port of
@@ -76,9 +97,16 @@ impl Spec {
         if self.kind == Kind::Node {
             self.arg("--cluster-port", free_port().to_string());
         }
+        if let Some(tls) = &mut self.tls {
+            assert!(link.is_none(), "a link can't read what goes over TLS");
+            tls.port = free_port();
+        }
     }
 
     pub(super) fn command(&self, port: u16, dir: &Path) -> Command {
+        if let Some(tls) = &self.tls {
+            tls.write(dir);
+        }
         let mut command = Command::new(&self.program);
         match self.kind {
             Kind::Plain | Kind::Node => command.args(self.directives(port, dir)),
@@ -121,7 +149,8 @@ impl Spec {
         let storage = storage.iter().filter(|_| stores);
         let words = common.iter().chain(storage).flatten();
         let words = words.map(|word| (*word).to_owned());
-        words.chain(self.args.iter().cloned()).collect()
+        let tls = self.tls.iter().flat_map(|tls| tls.directives(self.kind));
+        words.chain(tls).chain(self.args.iter().cloned()).collect()
     }
 
     /// The file that a sentinel is started with. It keeps there what it learns, so a restart finds
@@ -151,6 +180,36 @@ impl Spec {
         } else {
             format!("`{program}` can't be started: {error}")
         }
+    }
+}
+
+impl Tls {
+    /// Writes the certificates to where the server finds them: its directory.
+    fn write(&self, dir: &Path) {
+        let Certificate {
+            chain,
+            key,
+            authority,
+        } = &self.certificate;
+        for (name, text) in [(CHAIN, chain), (KEY, key), (AUTHORITY, authority)] {
+            fs::write(dir.join(name), text).expect("the server's directory can be written to");
+        }
+    }
+
+    fn directives(&self, kind: Kind) -> Vec<String> {
+        let port = self.port.to_string();
+        let common = [
+            ["--tls-port", &port],
+            ["--tls-cert-file", CHAIN],
+            ["--tls-key-file", KEY],
+            ["--tls-ca-cert-file", AUTHORITY],
+            ["--tls-auth-clients", "no"],
+            ["--tls-replication", "yes"],
+        ];
+        let node = [["--tls-cluster", "yes"]];
+        let node = node.iter().filter(|_| kind == Kind::Node);
+        let words = common.iter().chain(node).flatten();
+        words.map(|word| (*word).to_owned()).collect()
     }
 }
 

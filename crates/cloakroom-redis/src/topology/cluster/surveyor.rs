@@ -3,6 +3,7 @@
 use super::{Shared, survey::Survey};
 use crate::{
     DriverError, Endpoint,
+    connecting::{connect, too_late},
     node::{Deadline, Node, Request},
 };
 use cloakroom_core::Health;
@@ -120,11 +121,11 @@ impl Shared {
             None => {
                 let limit = self.setup.timeouts.connect;
                 let answer = async {
-                    let driver = &self.setup.driver;
-                    let connection = driver.connect(&informant.endpoint, Arc::new(|_| ()));
+                    let driver = &*self.setup.driver;
+                    let connection = connect(driver, &informant.endpoint, Arc::new(|_| ()));
                     connection.await?.pipeline(questions).await
                 };
-                let late = |_| Err(DriverError::lost(format!("no answer within {limit:?}")));
+                let late = |_| Err(too_late(limit, informant.endpoint.tls));
                 timeout(limit, answer).await.unwrap_or_else(late)?
             }
         };

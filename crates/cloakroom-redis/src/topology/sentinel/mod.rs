@@ -10,6 +10,7 @@ mod witness;
 use super::place::Watched;
 use crate::{
     Driver, DriverError, Endpoint,
+    connecting::nobody_answered,
     node::{Locate, Node},
 };
 use cloakroom_core::BoxFuture;
@@ -124,11 +125,8 @@ impl Sentinels {
     async fn ask(self, witness: Arc<Witness>) -> (Endpoint, Result<Testimony, DriverError>) {
         let limit = self.0.limit;
         let answer = witness.ask(&*self.0.driver, &self.0.watched.name);
-        let late = |_| {
-            Err(DriverError::lost(format!(
-                "no Sentinel answered within {limit:?}"
-            )))
-        };
+        let tls = witness.endpoint.tls;
+        let late = |_| Err(nobody_answered("no Sentinel answered", limit, tls));
         let answer = timeout(limit, answer).await.unwrap_or_else(late);
         (witness.endpoint.clone(), answer)
     }
@@ -208,7 +206,10 @@ impl Locate for Sentinels {
                     DriverError::refused(format!("no Sentinel knows a master named {name}"))
                 }
                 Some(failure) => failure,
-                None => DriverError::lost("no Sentinel answered in time"),
+                None => {
+                    let tls = self.0.watched.server.tls;
+                    nobody_answered("no Sentinel answered", self.0.limit, tls)
+                }
             })
         })
     }

@@ -1,7 +1,7 @@
 //! One Sentinel, asked now and then over a connection that is kept.
 
 use super::answer::{self, Address};
-use crate::{Command, Connection, Driver, DriverError, Endpoint};
+use crate::{Command, Connection, Driver, DriverError, Endpoint, connecting::connect};
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -41,7 +41,7 @@ impl Witness {
         // Taken out while it is used: should the caller give up, then it is dropped.
         let connection = match place.take() {
             Some(connection) => connection,
-            None => Arc::from(driver.connect(&self.endpoint, Arc::new(|_| ())).await?),
+            None => Arc::from(connect(driver, &self.endpoint, Arc::new(|_| ())).await?),
         };
         let ask = |what| {
             let command = Command::new("SENTINEL").arg(what);
