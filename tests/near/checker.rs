@@ -55,7 +55,7 @@ impl Verdict {
         }
         match event.what {
             What::Wrote { .. } | What::Ended => self.writes += 1,
-            What::Failed | What::MayHaveEnded => self.failed += 1,
+            What::Failed | What::MayHaveEnded | What::MayHaveWritten { .. } => self.failed += 1,
             What::Read { .. } => {}
         }
     }
@@ -100,6 +100,42 @@ impl Verdict {
                 }
             }
         };
+        if std::env::var("DEBUG_FAULTS").is_ok() {
+            let s = session.succession.as_ref();
+            eprintln!(
+                "DBG {what:?} by {} asked {:?} after change.asked, {:?} after answered; need {} saw {saw:?} kept {:?} writes {:?}",
+                event.instance,
+                s.map(|(s, _)| asked.saturating_duration_since(s.change.asked)),
+                s.map(|(s, _)| asked.saturating_duration_since(s.change.answered)),
+                need.revision,
+                s.map(|(_, k)| match k {
+                    super::history::Kept::ButPerhaps(t) => format!(
+                        "{:?}",
+                        t.iter()
+                            .map(|t| (
+                                t.asked.saturating_duration_since(s.unwrap().0.change.asked),
+                                t.answered
+                                    .saturating_duration_since(s.unwrap().0.change.asked)
+                            ))
+                            .collect::<Vec<_>>()
+                    ),
+                    k => format!("{k:?}"),
+                }),
+                session
+                    .writes
+                    .iter()
+                    .map(|w| (
+                        w.revision,
+                        w.token,
+                        w.fate,
+                        s.map(|(s, _)| (
+                            w.span.answered.saturating_duration_since(s.change.asked),
+                            s.change.asked.saturating_duration_since(w.span.answered)
+                        ))
+                    ))
+                    .collect::<Vec<_>>()
+            );
+        }
         self.violations.push(what);
     }
 
@@ -142,6 +178,7 @@ impl Verdict {
         for write in &session.writes {
             let ended = gone_at.is_some_and(|gone| session.is_before(gone));
             match write.fate {
+                _ if !write.acknowledged => {}
                 Fate::Lost if !ended => self.lost_writes += 1,
                 Fate::Perhaps if !ended && write.revision > kept => self.lost_writes += 1,
                 Fate::Kept if gone_at.is_none() && write.revision > kept => self
@@ -154,8 +191,13 @@ impl Verdict {
 
     /// How long operations went on to fail when nothing was broken any more.
     fn recovery(&mut self, history: &History) {
-        let failed = |event: &&Event| matches!(event.what, What::Failed | What::MayHaveEnded);
-        let failed = history.events.iter().filter(failed);
+        let answered = |event: &&Event| {
+            matches!(
+                event.what,
+                What::Read { .. } | What::Wrote { .. } | What::Ended
+            )
+        };
+        let failed = history.events.iter().filter(|event| !answered(event));
         let last = failed.map(|event| event.span.answered).max();
         if let (Some(last), Some(healed)) = (last, history.healed) {
             self.recovery = last.saturating_duration_since(healed);

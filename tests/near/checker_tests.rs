@@ -248,6 +248,19 @@ fn who_has_seen_what_was_lost_may_see_less_and_nobody_else() {
 }
 
 #[test]
+fn what_was_seen_and_never_acknowledged_may_go_with_its_master() {
+    let told = |asked| {
+        let told = Told::new().wrote(0, 10, 1);
+        let told = told.event(asked, asked + 50, What::MayHaveWritten { token: 20 });
+        told.succeeded(100, 200, Kept::UpTo(1), 0).read(95, 2)
+    };
+    assert_eq!(told(30).saw(300, 2, revision(1)).violations(), []);
+    let backwards = Violation::Backwards { session: 0 };
+    let by_the_new = told(101).saw(300, 2, revision(1));
+    assert_eq!(by_the_new.violations(), [backwards]);
+}
+
+#[test]
 fn an_end_that_was_lost_holds_again_when_it_was_said_again() {
     let ended = |told| {
         let ended = Told::new().wrote(0, 10, 1).event(20, 30, What::Ended);

@@ -1,5 +1,6 @@
 //! What became of each acknowledged operation on one session: kept, or lost with a master.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::history::{Event, History, Kept, Saw, Span, Succession, What};
@@ -14,9 +15,10 @@ pub(super) enum Fate {
     Perhaps,
 }
 
-/// An acknowledged write.
+/// A write that was acknowledged, or one that was seen and never was, before a master was replaced.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Write {
+    pub(super) acknowledged: bool,
     pub(super) revision: u64,
     pub(super) span: Span,
     pub(super) token: Option<u64>,
@@ -29,6 +31,8 @@ pub(super) struct Session {
     pub(super) number: usize,
     /// By revision.
     pub(super) writes: Vec<Write>,
+    /// Those of which nobody was told whether they happened: when they were asked for, by token.
+    unknown: HashMap<u64, Instant>,
     pub(super) ended: Option<(Span, Fate)>,
     /// When an end was first asked for, acknowledged or not.
     pub(super) ending: Option<Instant>,
@@ -44,6 +48,9 @@ pub(super) fn sessions(history: &History) -> Vec<Session> {
     let mut sessions: Vec<_> = (0..count).map(|n| Session::new(n, history)).collect();
     for event in &history.events {
         sessions[event.session].take(event);
+    }
+    for event in &history.events {
+        sessions[event.session].look(event);
     }
     for session in &mut sessions {
         session.writes.sort_by_key(|write| write.revision);
@@ -70,6 +77,7 @@ impl Session {
         let span = event.span;
         match event.what {
             What::Wrote { revision, token } => self.writes.push(Write {
+                acknowledged: true,
                 revision,
                 span,
                 token,
@@ -84,7 +92,53 @@ impl Session {
                     self.ended = Some((span, self.fate(span, None)));
                 }
             }
+            What::MayHaveWritten { token } => drop(self.unknown.insert(token, asked)),
             What::Read { .. } | What::Failed => {}
+        }
+    }
+
+    /// A read may show what was never acknowledged. If it was the old master that did it, then the
+    /// new one need not have it.
+    fn look(&mut self, event: &Event) {
+        let What::Read {
+            saw:
+                Saw::Session {
+                    revision,
+                    token: Some(token),
+                },
+            ..
+        } = event.what
+        else {
+            return;
+        };
+        let Some(asked) = self.unknown.remove(&token) else {
+            return;
+        };
+        // Whenever it was asked for, it may have been done until it was seen.
+        let span = Span {
+            asked,
+            answered: event.span.answered,
+        };
+        if self.may_be_lost(span, revision) {
+            self.writes.push(Write {
+                acknowledged: false,
+                revision,
+                span,
+                token: Some(token),
+                fate: Fate::Perhaps,
+            });
+        }
+    }
+
+    fn may_be_lost(&self, span: Span, revision: u64) -> bool {
+        let Some((succession, kept)) = &self.succession else {
+            return false;
+        };
+        let by_the_old = span.asked < succession.change.asked;
+        match kept {
+            Kept::Nothing => by_the_old,
+            Kept::UpTo(last) => by_the_old && revision > *last,
+            Kept::ButPerhaps(times) => times.iter().any(|time| span.meets(*time)),
         }
     }
 

@@ -55,8 +55,9 @@ pub(crate) enum What {
     Ended,
     /// An end of which it is not known whether it happened.
     MayHaveEnded,
-    /// A read or a write that failed: what it would have shown, or whether it happened, nobody
-    /// was told.
+    /// A write of this token of which it is not known whether it happened.
+    MayHaveWritten { token: u64 },
+    /// A read that failed, or a login whose id nobody was told.
     Failed,
 }
 

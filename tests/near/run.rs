@@ -69,8 +69,8 @@ impl Plan {
     pub(crate) async fn run(mut self, rules: Obeyed) -> Verdict {
         let (topology, fault) = (self.topology, self.strike.fault);
         let deployment = topology.open(fault.needs(topology)).await;
-        let world = World::open(topology, deployment, self.through, rules).await;
-        let world = Arc::new(world);
+        let world = World::open(topology, deployment, self.through, rules, &mut self.random);
+        let world = Arc::new(world.await);
         let workers = work(&world, &mut self.random);
         let strike = async {
             self.strike.clone().run(&world).await;

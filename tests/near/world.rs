@@ -11,6 +11,7 @@ use cloakroom_redis::{ChannelRules, RedisStore, RedisStoreBuilder};
 use cloakroom_testkit::{RedisServer, eventually};
 use futures_util::future::join_all;
 use time::Duration;
+use tokio::time::sleep;
 
 use super::deployment::{Deployment, Topology};
 use super::history::{Saw, Scribe};
@@ -26,6 +27,9 @@ pub(crate) const BOUND: Duration = Duration::milliseconds(400);
 const INTERVAL: Duration = Duration::milliseconds(100);
 /// How long an operation may take on its way to the store and back.
 pub(crate) const COMMAND: Duration = Duration::SECOND;
+
+/// Between attempts to open a store.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 
 const INSTANCES: usize = 3;
 /// Few, so that buckets are shared by users and renewals are short.
@@ -97,8 +101,19 @@ impl World {
         deployment: Box<dyn Deployment>,
         through: Crate,
         rules: Obeyed,
+        random: &mut Random,
     ) -> Self {
-        let instances = (0..INSTANCES).map(|_| Instance::open(&*deployment, through, rules));
+        let opened = |_| {
+            // Those of a real deployment don't look for their servers all at the same moment.
+            let later = topology != Topology::Single;
+            let later = later.then(|| random.milliseconds(0, 1000));
+            let instance = Instance::open(&*deployment, through, rules);
+            async {
+                sleep(later.unwrap_or_default()).await;
+                instance.await
+            }
+        };
+        let instances: Vec<_> = (0..INSTANCES).map(opened).collect();
         let instances = join_all(instances).await;
         let seat = |number| Seat {
             user: format!("user {}", number / SEATS),
@@ -148,6 +163,13 @@ impl World {
         buckets.get(index as u16).expect("there is such a bucket")
     }
 
+    /// A master that serves somebody.
+    pub(crate) async fn any_master(&self, random: &mut Random) -> &RedisServer {
+        let seat = &self.seats[random.below(self.seats.len())];
+        let user = self.instances[0].store.user(&seat.user).unwrap();
+        self.deployment.master_of(user.bucket).await
+    }
+
     /// The buckets that a master serves.
     pub(crate) async fn buckets_of(&self, master: &RedisServer) -> Vec<Bucket> {
         let mut of_it = Vec::new();
@@ -165,7 +187,7 @@ impl World {
         let store = settings(led(RedisDriver, &network, &self.deployment.truth()));
         let patience = Duration::seconds(30);
         let store = store.command_timeout(patience).connect_timeout(patience);
-        store.connect().await.unwrap()
+        connected(&store).await
     }
 
     /// What each session is in the end.
@@ -216,22 +238,29 @@ fn network(deployment: &dyn Deployment) -> Arc<Network> {
     Arc::new(network)
 }
 
-/// Opens a store. A busy machine may need more than one attempt within the short limits.
 async fn opened(
     url: &str,
     through: Crate,
     rules: ChannelRules,
     network: &Arc<Network>,
 ) -> RedisStore {
+    let builder = match through {
+        Crate::Redis => led(RedisDriver, network, url),
+        Crate::Fred => led(FredDriver, network, url),
+    };
+    connected(&settings(builder).rules(rules)).await
+}
+
+/// Opens a store. A busy machine may need more than one attempt within the short limits, and a new
+/// master that is guarded takes no writes before it has a replica.
+async fn connected(builder: &RedisStoreBuilder) -> RedisStore {
     let until = Instant::now() + LIMIT;
     loop {
-        let builder = match through {
-            Crate::Redis => led(RedisDriver, network, url),
-            Crate::Fred => led(FredDriver, network, url),
-        };
-        match settings(builder).rules(rules).connect().await {
-            Err(error) if error.is_unavailable() && Instant::now() < until => {}
-            opened => return opened.expect("a store on a healthy server"),
+        match builder.clone().connect().await {
+            Err(error) if error.is_unavailable() && Instant::now() < until => {
+                sleep(PAUSE).await;
+            }
+            opened => return opened.expect("a store on healthy servers"),
         }
     }
 }

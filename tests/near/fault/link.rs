@@ -7,6 +7,7 @@ use cloakroom_testkit::{Direction, Link};
 use tokio::time::sleep;
 
 use super::{Fault, Strike};
+use crate::near::deployment::Topology;
 use crate::near::network::{Blow, Kind, Meant};
 use crate::near::random::Random;
 use crate::near::world::World;
@@ -33,11 +34,10 @@ pub(super) async fn strike(world: &World, mut strike: Strike) {
 
 /// Where there are several masters, it is often the way to one of them alone that is bad.
 async fn one_server(world: &World, random: &mut Random) -> Option<u16> {
-    let masters = world.deployment.masters().await;
-    if masters.len() == 1 || random.once_in(2) {
+    if world.topology != Topology::Cluster || random.once_in(2) {
         return None;
     }
-    Some(masters[random.below(masters.len())].port())
+    Some(world.any_master(random).await.port())
 }
 
 /// Which connections a fault is about.

@@ -5,6 +5,7 @@ mod link;
 mod server;
 mod succession;
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
@@ -138,6 +139,12 @@ impl Fault {
         let loses = matches!(self, Self::KillAndLose | Self::LoseLast);
         let roles = matches!(self, Self::FailOver | Self::Move);
         self.needs(topology) == Needs::default() && !loses && !roles && self != Self::Storm
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
     }
 }
 

@@ -15,8 +15,7 @@ pub(super) async fn strike(world: &World, mut strike: Strike) {
     if strike.fault == Fault::Move {
         return moves(world, strike).await;
     }
-    let masters = world.deployment.masters().await;
-    let master = masters[strike.random.below(masters.len())];
+    let master = world.any_master(&mut strike.random).await;
     match strike.fault {
         Fault::PauseServer => {
             master.pause();

@@ -27,8 +27,7 @@ struct Old<'a> {
 }
 
 pub(super) async fn strike(world: &World, mut strike: Strike) {
-    let masters = world.deployment.masters().await;
-    let server = masters[strike.random.below(masters.len())];
+    let server = world.any_master(&mut strike.random).await;
     let old = Old {
         world,
         server,
