@@ -31,6 +31,7 @@ mod network;
 mod one_server;
 mod panics;
 mod random;
+mod refusing;
 mod run;
 mod suite;
 mod table;

@@ -108,7 +108,7 @@ impl World {
             let later = topology != Topology::Single;
             let later = later.then(|| random.milliseconds(0, 1000));
             let instance = Instance::open(&*deployment, through, rules);
-            async {
+            async move {
                 sleep(later.unwrap_or_default()).await;
                 instance.await
             }
