@@ -234,12 +234,11 @@ impl Subscriber<'_> {
         Command::new("GET").arg(self.context.keys.number(bucket))
     }
 
+    /// Refused by a server that is no master, or that can't reach its replicas.
     fn write(&self, nonce: &Bytes) -> Option<Command> {
         let (_, bucket) = self.channels.first()?;
-        let rules = self.context.rules;
-        rules
-            .write
-            .then(|| self.context.proof(*bucket, nonce.clone()))
+        let write = || self.context.proof(*bucket, nonce.clone());
+        self.context.rules.write.then(write)
     }
 
     /// Waits until as much was heard as the renewal says was published: what is on its way may
