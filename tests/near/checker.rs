@@ -78,7 +78,6 @@ impl Verdict {
                 self.worst = self.worst.max(by);
             }
             if by >= within {
-                Self::debug(session, event, need, saw, &by);
                 self.violations.push(Violation::Stale {
                     instance: event.instance,
                     session: number,
@@ -101,58 +100,7 @@ impl Verdict {
                 }
             }
         };
-        Self::debug(session, event, need, saw, &what);
         self.violations.push(what);
-    }
-
-    fn debug(
-        session: &Session,
-        event: &Event,
-        need: Freshness,
-        saw: Saw,
-        what: &dyn std::fmt::Debug,
-    ) {
-        if std::env::var("DEBUG_FAULTS").is_err() {
-            return;
-        }
-        let base = session.succession.as_ref().map(|(s, _)| s.change.asked);
-        let rel = |t: std::time::Instant| {
-            base.map(|b| {
-                if t > b {
-                    (t - b).as_millis() as i64
-                } else {
-                    -((b - t).as_millis() as i64)
-                }
-            })
-        };
-        eprintln!(
-            "DBG {} {what:?} by {} at {:?}-{:?} need within {} rev {} saw {saw:?} ended {:?} over {:?} told {:?} writes {:?}",
-            session.number,
-            event.instance,
-            rel(event.span.asked),
-            rel(event.span.answered),
-            need.within,
-            need.revision,
-            session
-                .ended
-                .map(|(s, f)| (rel(s.asked), rel(s.answered), f)),
-            session
-                .succession
-                .as_ref()
-                .map(|(s, _)| rel(s.change.answered)),
-            session.said_again().map(rel),
-            session
-                .writes
-                .iter()
-                .map(|w| (
-                    w.revision,
-                    w.token,
-                    w.fate,
-                    rel(w.span.asked),
-                    rel(w.span.answered)
-                ))
-                .collect::<Vec<_>>()
-        );
     }
 
     /// Each acknowledged write has a revision of its own, and none comes after the end.
