@@ -5,11 +5,16 @@
 //! lies that it does not reflect. (The latest would hide a copy that is stale for good, as long as
 //! somebody goes on writing.)
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+//!
+//! Where Redis lost what a master had acknowledged, because its successor never heard of it, that is
+//! counted, and from the change on nobody is asked to show it: see `fate`. All else is held to what
+//! the new master acknowledges, and to what it had.
+
+use std::time::Duration;
 
 use cloakroom_core::Freshness;
 
+use super::fate::{Fate, Session, sessions};
 use super::history::{Event, History, Saw, Span, What};
 use super::verdict::{Verdict, Violation};
 
@@ -30,77 +35,15 @@ pub(crate) fn check(history: &History, promise: Promise) -> Verdict {
         verdict.count(event, promise);
         if let What::Read { need, saw } = event.what {
             verdict.reads += 1;
-            verdict.read(&sessions[event.session], event, need, saw, promise, history);
+            verdict.read(&sessions[event.session], event, need, saw, promise);
         }
     }
     for session in &sessions {
         verdict.writes(session);
-        verdict.finally(session, &history.losses);
+        verdict.finally(session);
     }
+    verdict.recovery(history);
     verdict
-}
-
-/// What was acknowledged of one session.
-#[derive(Debug, Default)]
-struct Session {
-    number: usize,
-    /// By revision.
-    writes: Vec<(u64, Span, Option<u64>)>,
-    tokens: HashMap<u64, u64>,
-    ended: Option<Span>,
-    /// When an end was first asked for, acknowledged or not.
-    ending: Option<Instant>,
-    finally: Option<Saw>,
-}
-
-fn sessions(history: &History) -> Vec<Session> {
-    let numbers = history.events.iter().map(|event| event.session + 1);
-    let count = numbers.max().unwrap_or(0).max(history.finally.len());
-    let mut sessions: Vec<_> = (0..count)
-        .map(|number| Session {
-            number,
-            finally: history.finally.get(number).copied(),
-            ..Session::default()
-        })
-        .collect();
-    for event in &history.events {
-        sessions[event.session].take(event);
-    }
-    for session in &mut sessions {
-        session.writes.sort_by_key(|(revision, ..)| *revision);
-    }
-    sessions
-}
-
-impl Session {
-    fn take(&mut self, event: &Event) {
-        let Span { asked, answered } = event.span;
-        match event.what {
-            What::Wrote { revision, token } => {
-                self.writes.push((revision, event.span, token));
-                self.tokens.extend(token.map(|token| (revision, token)));
-            }
-            What::Ended | What::MayHaveEnded => {
-                self.ending = Some(self.ending.map_or(asked, |first| first.min(asked)));
-                let first = self.ended.is_none_or(|ended| answered < ended.answered);
-                if first && matches!(event.what, What::Ended) {
-                    self.ended = Some(event.span);
-                }
-            }
-            What::Read { .. } | What::Failed => {}
-        }
-    }
-
-    /// When what this read does not reflect was first acknowledged.
-    fn missed(&self, saw: Saw) -> Option<Instant> {
-        let Saw::Session { revision, .. } = saw else {
-            return None;
-        };
-        let newer = self.writes.iter().rev();
-        let newer = newer.take_while(|(written, ..)| *written > revision);
-        let ended = self.ended.map(|span| span.answered);
-        newer.map(|(_, span, _)| span.answered).chain(ended).min()
-    }
 }
 
 impl Verdict {
@@ -112,7 +55,7 @@ impl Verdict {
         }
         match event.what {
             What::Wrote { .. } | What::Ended => self.writes += 1,
-            What::Failed | What::MayHaveEnded => self.failed += 1,
+            What::Failed | What::MayHaveEnded | What::MayHaveWritten { .. } => self.failed += 1,
             What::Read { .. } => {}
         }
     }
@@ -124,68 +67,60 @@ impl Verdict {
         need: Freshness,
         saw: Saw,
         promise: Promise,
-        history: &History,
     ) {
         let Span { asked, answered } = event.span;
-        let (instance, number) = (event.instance, session.number);
-        let by = session
-            .missed(saw)
-            .and_then(|at| asked.checked_duration_since(at));
+        let number = session.number;
+        let missed = session.missed(saw, answered);
+        let by = missed.and_then(|at| asked.checked_duration_since(at));
         let within: Duration = need.within.max(need.at_worst).unsigned_abs();
         if let Some(by) = by {
             if within <= promise.bound {
                 self.worst = self.worst.max(by);
             }
             if by >= within {
-                let session = number;
                 self.violations.push(Violation::Stale {
-                    instance,
-                    session,
+                    instance: event.instance,
+                    session: number,
                     by,
                 });
             }
         }
-        match saw {
+        let what = match saw {
+            Saw::Nothing if !session.may_be_gone(answered) => {
+                Violation::Vanished { session: number }
+            }
+            Saw::Nothing => return,
             Saw::Session { revision, token } => {
-                if revision < need.revision {
-                    self.violations
-                        .push(Violation::Backwards { session: number });
-                }
-                let written = session.tokens.get(&revision);
-                if written.is_some_and(|written| token != Some(*written)) {
-                    self.violations
-                        .push(Violation::WrongValue { session: number });
+                if revision < need.revision && !session.may_go_back(need.revision, answered) {
+                    Violation::Backwards { session: number }
+                } else if !session.may_show(revision, token) {
+                    Violation::WrongValue { session: number }
+                } else {
+                    return;
                 }
             }
-            Saw::Nothing => {
-                let ended = session.ending.is_some_and(|asked| asked < answered);
-                let lost = history.losses.iter().any(|loss| loss.asked < answered);
-                if !ended && !lost {
-                    self.violations
-                        .push(Violation::Vanished { session: number });
-                }
-            }
-        }
+        };
+        self.violations.push(what);
     }
 
     /// Each acknowledged write has a revision of its own, and none comes after the end.
     fn writes(&mut self, session: &Session) {
         let number = session.number;
         for pair in session.writes.windows(2) {
-            if pair[0].0 == pair[1].0 {
+            let both = pair.iter().all(|write| write.fate == Fate::Kept);
+            if pair[0].revision == pair[1].revision && both {
                 self.violations.push(Violation::Twice { session: number });
             }
         }
-        for (_, write, _) in &session.writes {
-            if session.ended.is_some_and(|end| end.answered < write.asked) {
-                self.violations
-                    .push(Violation::Resurrected { session: number });
-            }
+        for _ in session.writes.iter().filter(|w| !session.may_live(w)) {
+            self.violations
+                .push(Violation::Resurrected { session: number });
         }
     }
 
-    /// What was acknowledged is in the store in the end.
-    fn finally(&mut self, session: &Session, losses: &[Span]) {
+    /// What was acknowledged is in the store in the end, and what was ended is not: an end that was
+    /// lost has been said again.
+    fn finally(&mut self, session: &Session) {
         let number = session.number;
         let Some(finally) = session.finally else {
             return;
@@ -198,17 +133,38 @@ impl Verdict {
             Saw::Nothing => 0,
             Saw::Session { revision, .. } => revision,
         };
+        if let Some(after) = session.said_again_after() {
+            self.lost_ends += 1;
+            self.said_again = self.said_again.max(after);
+        }
         // What was ended need not be there; what had been lost before was lost all the same.
         let gone_at = session.ending.filter(|_| finally == Saw::Nothing);
-        let of_it = |loss: &&Span| gone_at.is_none_or(|gone| loss.asked < gone);
-        let losses: Vec<_> = losses.iter().filter(of_it).collect();
-        for (_, write, _) in session.writes.iter().filter(|(r, ..)| *r > kept) {
-            if losses.iter().any(|loss| write.asked < loss.answered) {
-                self.excused += 1;
-            } else if gone_at.is_none() {
-                self.violations
-                    .push(Violation::LostWrite { session: number });
+        for write in &session.writes {
+            let ended = gone_at.is_some_and(|gone| session.is_before(gone));
+            match write.fate {
+                _ if !write.acknowledged => {}
+                Fate::Lost if !ended => self.lost_writes += 1,
+                Fate::Perhaps if !ended && write.revision > kept => self.lost_writes += 1,
+                Fate::Kept if gone_at.is_none() && write.revision > kept => self
+                    .violations
+                    .push(Violation::LostWrite { session: number }),
+                _ => {}
             }
+        }
+    }
+
+    /// How long operations went on to fail when nothing was broken any more.
+    fn recovery(&mut self, history: &History) {
+        let answered = |event: &&Event| {
+            matches!(
+                event.what,
+                What::Read { .. } | What::Wrote { .. } | What::Ended
+            )
+        };
+        let failed = history.events.iter().filter(|event| !answered(event));
+        let last = failed.map(|event| event.span.answered).max();
+        if let (Some(last), Some(healed)) = (last, history.healed) {
+            self.recovery = last.saturating_duration_since(healed);
         }
     }
 }

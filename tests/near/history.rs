@@ -1,9 +1,12 @@
 //! What was asked and answered, and when: one process, so one clock.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use cloakroom_core::{Address, Freshness, Loaded};
+
+use super::loss::Loss;
 
 /// The attribute that every write sets, to a value that no other write has.
 pub(crate) const TOKEN: &str = "n";
@@ -24,6 +27,11 @@ impl Span {
 
     pub(crate) fn took(self) -> Duration {
         self.answered - self.asked
+    }
+
+    /// Whether both lie, in part, in the same time.
+    pub(crate) fn meets(self, other: Self) -> bool {
+        self.asked < other.answered && self.answered > other.asked
     }
 }
 
@@ -47,8 +55,9 @@ pub(crate) enum What {
     Ended,
     /// An end of which it is not known whether it happened.
     MayHaveEnded,
-    /// A read or a write that failed: what it would have shown, or whether it happened, nobody
-    /// was told.
+    /// A write of this token of which it is not known whether it happened.
+    MayHaveWritten { token: u64 },
+    /// A read that failed, or a login whose id nobody was told.
     Failed,
 }
 
@@ -77,8 +86,32 @@ pub(crate) struct History {
     pub(crate) events: Vec<Event>,
     /// What each session was in the end, by its number.
     pub(crate) finally: Vec<Saw>,
-    /// When Redis itself lost all that it held.
-    pub(crate) losses: Vec<Span>,
+    /// When another server took a master's place, or itself without what it had had.
+    pub(crate) successions: Vec<Succession>,
+    /// Since when nothing was broken any more.
+    pub(crate) healed: Option<Instant>,
+}
+
+/// A server takes the place of another, and Redis may have lost what that one acknowledged last.
+#[derive(Debug, Clone)]
+pub(crate) struct Succession {
+    /// Before, the old one answered if any; since then the new one does.
+    pub(crate) change: Span,
+    /// What the new one has of each session that it concerns.
+    pub(crate) kept: HashMap<usize, Kept>,
+    /// When the new one had been told all that had been ended: this is ours.
+    pub(crate) said_again: Option<Instant>,
+}
+
+/// What a new master has of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// Nothing, or a mark that it ended.
+    Nothing,
+    /// This revision.
+    UpTo(u64),
+    /// Everything, but perhaps not what was acknowledged in these times.
+    ButPerhaps(Vec<Span>),
 }
 
 /// A history that is being written.
@@ -88,7 +121,9 @@ pub(crate) struct Scribe(Mutex<Written>);
 #[derive(Debug, Default)]
 struct Written {
     sessions: Vec<Address>,
-    history: History,
+    events: Vec<Event>,
+    losses: Vec<Loss>,
+    healed: Option<Instant>,
 }
 
 impl Scribe {
@@ -106,7 +141,7 @@ impl Scribe {
     /// Notes what an operation that was asked then has done by now.
     pub(crate) fn note(&self, instance: usize, session: usize, asked: Instant, what: What) {
         let span = Span::since(asked);
-        self.0.lock().unwrap().history.events.push(Event {
+        self.0.lock().unwrap().events.push(Event {
             instance,
             session,
             span,
@@ -116,21 +151,42 @@ impl Scribe {
 
     /// Whether so many reads were answered, and so many writes and ends acknowledged.
     pub(crate) fn has(&self, reads: usize, writes: usize) -> bool {
-        let events = &self.0.lock().unwrap().history.events;
+        let events = &self.0.lock().unwrap().events;
         let count = |what: fn(&What) -> bool| events.iter().filter(|e| what(&e.what)).count();
         count(|what| matches!(what, What::Read { .. })) >= reads
             && count(|what| matches!(what, What::Wrote { .. } | What::Ended)) >= writes
     }
 
-    /// Notes that Redis lost everything since then.
-    pub(crate) fn lost(&self, since: Instant) {
-        let losses = &mut self.0.lock().unwrap().history.losses;
-        losses.push(Span::since(since));
+    /// The sessions that a new master may have, though an end of theirs was acknowledged before.
+    pub(crate) fn ended_in_vain(&self, loss: &Loss) -> Vec<Address> {
+        let written = self.0.lock().unwrap();
+        let ended = |event: &&Event| {
+            matches!(event.what, What::Ended) && event.span.answered < loss.change.answered
+        };
+        let ended = written.events.iter().filter(ended);
+        let ended = ended.map(|event| written.sessions[event.session]);
+        ended.filter(|at| loss.may_have(*at)).collect()
+    }
+
+    /// Notes what Redis lost.
+    pub(crate) fn lost(&self, loss: Loss) {
+        self.0.lock().unwrap().losses.push(loss);
+    }
+
+    /// Nothing is broken any more since then. The first time counts.
+    pub(crate) fn healed(&self, since: Instant) {
+        self.0.lock().unwrap().healed.get_or_insert(since);
     }
 
     /// The history, with what each session was in the end.
     pub(crate) fn close(&self, finally: Vec<Saw>) -> History {
-        let history = self.0.lock().unwrap().history.clone();
-        History { finally, ..history }
+        let written = self.0.lock().unwrap();
+        let losses = written.losses.iter();
+        History {
+            events: written.events.clone(),
+            finally,
+            successions: losses.map(|loss| loss.tell(&written.sessions)).collect(),
+            healed: written.healed,
+        }
     }
 }

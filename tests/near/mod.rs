@@ -9,24 +9,29 @@
 //! | `network`, `through` | each instance's links, and the driver that leads through them |
 //! | `fault` | what goes wrong |
 //! | `history`, `checker`, `verdict` | what was answered, and what that proves |
+//! | `loss`, `fate` | what Redis itself lost with a master, and what may follow from that |
 //! | `suite` | the runs that must find nothing |
 //! | `emptied`, `one_server` | faults that take a deployment of their own |
 //! | `mutants` | the runs that must find something: a check that can't fail proves nothing |
 //!
-//! `CLOAKROOM_FAULT_SEED=n` runs one seed again, `CLOAKROOM_FAULT_RUNS=n` makes that many runs and
-//! prints a table.
+//! `CLOAKROOM_FAULT_RUNS=n` makes that many runs and prints a table, `CLOAKROOM_FAULT_SEED=n` runs one
+//! seed again, or begins with it, and `CLOAKROOM_FAULT_TOPOLOGY=single`, `sentinel` or `cluster` says
+//! on which servers.
 
 mod checker;
 mod checker_tests;
 mod deployment;
 mod emptied;
+mod fate;
 mod fault;
 mod history;
+mod loss;
 mod mutants;
 mod network;
 mod one_server;
 mod panics;
 mod random;
+mod refusing;
 mod run;
 mod suite;
 mod table;

@@ -3,6 +3,7 @@
 use cloakroom_near::Rules;
 use cloakroom_redis::ChannelRules;
 
+use super::deployment::Topology;
 use super::fault::Fault;
 use super::run::{Plan, number};
 use super::verdict::{Verdict, Violation};
@@ -46,7 +47,7 @@ fn plans(faults: &[Fault], turns: u64) -> impl Iterator<Item = Plan> {
     let each = |turn| {
         faults
             .iter()
-            .map(move |f| Plan::with(1000 + turn, *f, turn))
+            .map(move |f| Plan::with(Topology::Single, 1000 + turn, *f, turn))
     };
     (0..turns).flat_map(each)
 }

@@ -15,14 +15,20 @@ pub(crate) enum Kind {
     Data,
     /// Subscriptions, and their renewals.
     Messages,
+    /// Questions where the servers are.
+    Directions,
 }
 
 impl Kind {
-    /// Those for commands begin by loading the scripts.
+    pub(crate) const ALL: [Self; 3] = [Self::Data, Self::Messages, Self::Directions];
+
+    /// Those for commands begin by loading the scripts; who asks for directions asks nothing else.
     pub(crate) fn of(first: &[Command]) -> Self {
-        let loads = |command: &Command| command.parts()[0].as_ref() == b"SCRIPT";
-        if first.iter().any(loads) {
+        let has = |name: &[u8]| first.iter().any(|command| *command.parts()[0] == *name);
+        if has(b"SCRIPT") {
             Self::Data
+        } else if has(b"SENTINEL") || has(b"CLUSTER") {
+            Self::Directions
         } else {
             Self::Messages
         }
@@ -32,12 +38,31 @@ impl Kind {
 /// Ends one subscription; `None` if its connection is gone.
 type Unsubscribe = Box<dyn Fn() -> Option<BoxFuture<'static, ()>> + Send + Sync>;
 
+/// What is done to a link.
+pub(crate) type Blow = Arc<dyn Fn(&Link) + Send + Sync>;
+
+/// Which of an instance's links are meant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Meant {
+    pub(crate) kinds: &'static [Kind],
+    /// Those to the server on this port; all, if it is `None`.
+    pub(crate) server: Option<u16>,
+}
+
+impl Meant {
+    fn has(self, port: u16, kind: Kind) -> bool {
+        self.kinds.contains(&kind) && self.server.is_none_or(|server| server == port)
+    }
+}
+
 /// The links of one instance.
 #[derive(Default)]
 pub(crate) struct Network {
     links: Mutex<HashMap<(u16, Kind), Arc<Link>>>,
     /// Where an address leads that was moved.
     moved: Mutex<HashMap<u16, u16>>,
+    /// What is being done to links, those that are made meanwhile too.
+    weather: Mutex<Option<(Meant, Blow)>>,
     subscriptions: Mutex<Vec<Unsubscribe>>,
 }
 
@@ -53,7 +78,17 @@ impl Network {
             .unwrap_or(port);
         let mut links = self.links.lock().unwrap();
         let link = links.entry((port, kind));
-        link.or_insert_with(|| Arc::new(Link::to(port))).port()
+        let link = link.or_insert_with(|| {
+            let link = Link::to(port);
+            let weather = self.weather.lock().unwrap();
+            if let Some((meant, blow)) = &*weather
+                && meant.has(port, kind)
+            {
+                blow(&link);
+            }
+            Arc::new(link)
+        });
+        link.port()
     }
 
     /// Leads new connections for one server to another one.
@@ -62,10 +97,32 @@ impl Network {
     }
 
     /// The links that carry these kinds.
-    pub(crate) fn links(&self, kinds: &[Kind]) -> Vec<Arc<Link>> {
+    pub(crate) fn links(&self, kinds: &'static [Kind]) -> Vec<Arc<Link>> {
+        let server = None;
+        self.meant(Meant { kinds, server })
+    }
+
+    fn meant(&self, meant: Meant) -> Vec<Arc<Link>> {
         let links = self.links.lock().unwrap();
-        let of_kind = links.iter().filter(|((_, kind), _)| kinds.contains(kind));
-        of_kind.map(|(_, link)| Arc::clone(link)).collect()
+        let these = links
+            .iter()
+            .filter(|((port, kind), _)| meant.has(*port, *kind));
+        these.map(|(_, link)| Arc::clone(link)).collect()
+    }
+
+    /// Does this to the links that are meant, and to those that are made until it ends.
+    pub(crate) fn strike(&self, meant: Meant, blow: Blow) {
+        *self.weather.lock().unwrap() = Some((meant, Arc::clone(&blow)));
+        self.meant(meant).iter().for_each(|link| blow(link));
+    }
+
+    /// Ends it, with this last deed.
+    pub(crate) fn calm(&self, meant: Meant, last: &dyn Fn(&Link)) {
+        *self.weather.lock().unwrap() = None;
+        for link in self.meant(meant) {
+            last(&link);
+            link.heal();
+        }
     }
 
     pub(super) fn subscribed(&self, unsubscribe: Unsubscribe) {

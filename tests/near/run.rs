@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::checker::{Promise, check};
-use super::deployment::{Open, Single};
+use super::deployment::Topology;
 use super::fault::{Fault, Strike};
 use super::random::Random;
 use super::verdict::Verdict;
@@ -22,9 +22,6 @@ const SLACK: Duration = Duration::from_secs(2);
 /// After this, what has no answer never gets one.
 const HOPELESS: Duration = Duration::from_secs(60);
 
-/// The topologies that runs are made on.
-pub(crate) const TOPOLOGIES: [(&str, Open); 1] = [("single", Single::open)];
-
 /// What a variable of the environment says, if it is there.
 pub(crate) fn number(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
@@ -35,24 +32,30 @@ pub(crate) fn number(name: &str) -> Option<u64> {
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) seed: u64,
-    pub(crate) topology: (&'static str, Open),
+    pub(crate) topology: Topology,
     pub(crate) through: Crate,
     pub(crate) strike: Strike,
     random: Random,
 }
 
 impl Plan {
-    /// The plan of a seed: seeds in a row go through all faults, drivers and topologies.
-    pub(crate) fn of(seed: u64) -> Self {
-        let faults = Fault::ALL.len() as u64;
-        Self::with(seed, Fault::ALL[(seed % faults) as usize], seed / faults)
+    /// The plan of a seed: seeds in a row go through all faults that there are on such servers, and
+    /// through both drivers.
+    pub(crate) fn of(topology: Topology, seed: u64) -> Self {
+        let faults = Fault::on(topology);
+        let count = faults.len() as u64;
+        Self::with(
+            topology,
+            seed,
+            faults[(seed % count) as usize],
+            seed / count,
+        )
     }
 
     /// The same with a fault of one's own choice.
-    pub(crate) fn with(seed: u64, fault: Fault, turn: u64) -> Self {
+    pub(crate) fn with(topology: Topology, seed: u64, fault: Fault, turn: u64) -> Self {
         let mut random = Random::new(seed);
         let through = [Crate::Redis, Crate::Fred][(turn % 2) as usize];
-        let topology = TOPOLOGIES[(turn / 2) as usize % TOPOLOGIES.len()];
         Self {
             seed,
             topology,
@@ -64,11 +67,14 @@ impl Plan {
 
     /// Runs it, and judges its history.
     pub(crate) async fn run(mut self, rules: Obeyed) -> Verdict {
-        let deployment = (self.topology.1)(self.strike.fault.needs()).await;
-        let world = Arc::new(World::open(deployment, self.through, rules).await);
+        let (topology, fault) = (self.topology, self.strike.fault);
+        let deployment = topology.open(fault.needs(topology)).await;
+        let world = World::open(topology, deployment, self.through, rules, &mut self.random);
+        let world = Arc::new(world.await);
         let workers = work(&world, &mut self.random);
         let strike = async {
             self.strike.clone().run(&world).await;
+            assert!(world.recovers().await, "an instance is not trusted: {self}");
             sleep(TAIL).await;
             world.end().await;
         };
@@ -106,7 +112,7 @@ fn work(world: &Arc<World>, random: &mut Random) -> JoinSet<()> {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seed, through, .. } = self;
-        let (topology, fault) = (self.topology.0, self.strike.fault);
+        let (topology, fault) = (self.topology, self.strike.fault);
         write!(
             f,
             "seed {seed}: {fault:?} on {topology} through {through:?}"

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use super::deployment::Topology;
 use super::fault::Fault;
 use super::run::Plan;
 use super::verdict::Verdict;
@@ -18,39 +19,59 @@ struct Row {
     failed: usize,
     worst: Duration,
     violations: usize,
-    excused: usize,
+    lost_writes: usize,
+    lost_ends: usize,
+    said_again: Duration,
+    recovery: Duration,
     slowest: Duration,
 }
 
 /// Runs, by topology, fault and driver.
 #[derive(Debug, Default)]
-pub(crate) struct Table(BTreeMap<(&'static str, Fault, Crate), Row>);
+pub(crate) struct Table(BTreeMap<(Topology, Fault, Crate), Row>);
 
 impl Table {
     pub(crate) fn add(&mut self, plan: &Plan, verdict: &Verdict) {
-        let key = (plan.topology.0, plan.strike.fault, plan.through);
+        let key = (plan.topology, plan.strike.fault, plan.through);
         let row = self.0.entry(key).or_default();
-        row.runs += 1;
-        row.reads += verdict.reads;
-        row.writes += verdict.writes;
-        row.failed += verdict.failed;
-        row.worst = row.worst.max(verdict.worst);
-        row.violations += verdict.violations.len();
-        row.excused += verdict.excused;
-        row.slowest = row.slowest.max(verdict.slowest);
+        row.add(&Row {
+            runs: 1,
+            reads: verdict.reads,
+            writes: verdict.writes,
+            failed: verdict.failed,
+            worst: verdict.worst,
+            violations: verdict.violations.len(),
+            lost_writes: verdict.lost_writes,
+            lost_ends: verdict.lost_ends,
+            said_again: verdict.said_again,
+            recovery: verdict.recovery,
+            slowest: verdict.slowest,
+        });
     }
 
-    fn total(&self) -> Row {
-        self.0.values().fold(Row::default(), |all, row| Row {
-            runs: all.runs + row.runs,
-            reads: all.reads + row.reads,
-            writes: all.writes + row.writes,
-            failed: all.failed + row.failed,
-            worst: all.worst.max(row.worst),
-            violations: all.violations + row.violations,
-            excused: all.excused + row.excused,
-            slowest: all.slowest.max(row.slowest),
+    /// All rows that are meant, as one.
+    fn sum(&self, meant: impl Fn(Topology) -> bool) -> Row {
+        let rows = self.0.iter().filter(|((topology, ..), _)| meant(*topology));
+        rows.fold(Row::default(), |mut all, (_, row)| {
+            all.add(row);
+            all
         })
+    }
+}
+
+impl Row {
+    fn add(&mut self, other: &Self) {
+        self.runs += other.runs;
+        self.reads += other.reads;
+        self.writes += other.writes;
+        self.failed += other.failed;
+        self.worst = self.worst.max(other.worst);
+        self.violations += other.violations;
+        self.lost_writes += other.lost_writes;
+        self.lost_ends += other.lost_ends;
+        self.said_again = self.said_again.max(other.said_again);
+        self.recovery = self.recovery.max(other.recovery);
+        self.slowest = self.slowest.max(other.slowest);
     }
 }
 
@@ -62,13 +83,16 @@ impl fmt::Display for Row {
             writes,
             failed,
             violations,
-            excused,
+            lost_writes,
+            lost_ends,
             ..
         } = self;
-        let (worst, slowest) = (self.worst.as_millis(), self.slowest.as_millis());
+        let [worst, said, recovery, slowest] =
+            [self.worst, self.said_again, self.recovery, self.slowest].map(|d| d.as_millis());
         write!(
             f,
-            "{runs} | {reads} | {writes} | {failed} | {worst} ms | {violations} | {excused} | {slowest} ms |"
+            "{runs} | {reads} | {writes} | {failed} | {worst} ms | {violations} | {lost_writes} | \
+             {lost_ends} | {said} ms | {recovery} ms | {slowest} ms |"
         )
     }
 }
@@ -78,12 +102,21 @@ impl fmt::Display for Table {
         writeln!(
             f,
             "| topology | fault | driver | runs | reads | writes | failed | worst staleness | \
-             violations | lost by Redis | slowest |"
+             violations | lost writes | lost ends | said again | recovery | slowest |"
         )?;
-        writeln!(f, "|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|")?;
+        writeln!(
+            f,
+            "|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+        )?;
         for ((topology, fault, driver), row) in &self.0 {
             writeln!(f, "| {topology} | {fault:?} | {driver:?} | {row}")?;
         }
-        writeln!(f, "| all | | | {}", self.total())
+        for topology in Topology::ALL {
+            let all = self.sum(|own| own == topology);
+            if all.runs > 0 {
+                writeln!(f, "| {topology} | all | | {all}")?;
+            }
+        }
+        writeln!(f, "| all | | | {}", self.sum(|_| true))
     }
 }

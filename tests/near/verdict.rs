@@ -15,8 +15,14 @@ pub(crate) struct Verdict {
     /// The worst of the reads that asked for the bound or better.
     pub(crate) worst: Duration,
     pub(crate) slowest: Duration,
-    /// Acknowledged writes that Redis lost by its own account.
-    pub(crate) excused: usize,
+    /// Acknowledged writes, the making of sessions too, that Redis lost with a master.
+    pub(crate) lost_writes: usize,
+    /// Acknowledged ends that Redis lost with a master.
+    pub(crate) lost_ends: usize,
+    /// How long after a change of masters the last such end had been said again, at the longest.
+    pub(crate) said_again: Duration,
+    /// How long after the fault operations still failed.
+    pub(crate) recovery: Duration,
     pub(crate) violations: Vec<Violation>,
 }
 
@@ -62,13 +68,17 @@ impl fmt::Display for Verdict {
             failed,
             worst,
             slowest,
-            excused,
+            lost_writes,
+            lost_ends,
+            said_again,
+            recovery,
             violations,
         } = self;
         write!(
             f,
             "{reads} reads, {writes} writes, {failed} failed, worst staleness {worst:.0?}, \
-             slowest {slowest:.0?}, {excused} lost by Redis, {} violations",
+             slowest {slowest:.0?}, {lost_writes} writes and {lost_ends} ends lost by Redis, said \
+             again after {said_again:.0?}, recovered after {recovery:.0?}, {} violations",
             violations.len()
         )?;
         let first = violations.iter().take(3);

@@ -5,16 +5,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use cloakroom::redis::{FredDriver, RedisDriver};
-use cloakroom_core::{Address, Channel, Freshness, Handle, SessionStore};
+use cloakroom_core::{Address, Bucket, Channel, Freshness, Handle, SessionStore};
 use cloakroom_near::{NearStore, Rules};
 use cloakroom_redis::{ChannelRules, RedisStore, RedisStoreBuilder};
-use cloakroom_testkit::eventually;
+use cloakroom_testkit::{RedisServer, eventually};
 use futures_util::future::join_all;
 use time::Duration;
+use tokio::time::sleep;
 
-use super::deployment::Deployment;
+use super::deployment::{Deployment, Topology};
 use super::history::{Saw, Scribe};
 use super::network::Network;
+use super::random::Random;
 use super::through::Through;
 
 /// How long the tests wait for what must come.
@@ -26,9 +28,12 @@ const INTERVAL: Duration = Duration::milliseconds(100);
 /// How long an operation may take on its way to the store and back.
 pub(crate) const COMMAND: Duration = Duration::SECOND;
 
+/// Between attempts to open a store.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
+
 const INSTANCES: usize = 3;
 /// Few, so that buckets are shared by users and renewals are short.
-const BUCKETS: u16 = 8;
+pub(crate) const BUCKETS: u16 = 8;
 const USERS: usize = 6;
 /// A user's devices.
 const SEATS: usize = 2;
@@ -57,6 +62,7 @@ impl Obeyed {
 /// All that a run is made of.
 #[derive(Debug)]
 pub(crate) struct World {
+    pub(crate) topology: Topology,
     pub(crate) deployment: Box<dyn Deployment>,
     pub(crate) instances: Vec<Instance>,
     pub(crate) seats: Vec<Seat>,
@@ -91,18 +97,30 @@ pub(crate) struct Held {
 
 impl World {
     pub(crate) async fn open(
+        topology: Topology,
         deployment: Box<dyn Deployment>,
         through: Crate,
         rules: Obeyed,
+        random: &mut Random,
     ) -> Self {
-        let url = deployment.url();
-        let instances = (0..INSTANCES).map(|_| Instance::open(&url, through, rules));
+        let opened = |_| {
+            // Those of a real deployment don't look for their servers all at the same moment.
+            let later = topology != Topology::Single;
+            let later = later.then(|| random.milliseconds(0, 1000));
+            let instance = Instance::open(&*deployment, through, rules);
+            async move {
+                sleep(later.unwrap_or_default()).await;
+                instance.await
+            }
+        };
+        let instances: Vec<_> = (0..INSTANCES).map(opened).collect();
         let instances = join_all(instances).await;
         let seat = |number| Seat {
             user: format!("user {}", number / SEATS),
             held: Mutex::default(),
         };
         Self {
+            topology,
             deployment,
             instances,
             seats: (0..USERS * SEATS).map(seat).collect(),
@@ -139,12 +157,42 @@ impl World {
         eventually(LIMIT, trusted).await
     }
 
-    /// What each session is in the end, without copies and links.
-    pub(crate) async fn finally(&self) -> Vec<Saw> {
-        let store = settings(cloakroom::redis::store(self.deployment.truth()));
+    pub(crate) fn any_bucket(&self, random: &mut Random) -> Bucket {
+        let index = random.below(BUCKETS.into());
+        let buckets = self.instances[0].store.buckets();
+        buckets.get(index as u16).expect("there is such a bucket")
+    }
+
+    /// A master that serves somebody.
+    pub(crate) async fn any_master(&self, random: &mut Random) -> &RedisServer {
+        let seat = &self.seats[random.below(self.seats.len())];
+        let user = self.instances[0].store.user(&seat.user).unwrap();
+        self.deployment.master_of(user.bucket).await
+    }
+
+    /// The buckets that a master serves.
+    pub(crate) async fn buckets_of(&self, master: &RedisServer) -> Vec<Bucket> {
+        let mut of_it = Vec::new();
+        for bucket in self.instances[0].store.buckets().iter() {
+            if self.deployment.master_of(bucket).await.port() == master.port() {
+                of_it.push(bucket);
+            }
+        }
+        of_it
+    }
+
+    /// A store without copies, on a way on which nothing breaks.
+    pub(crate) async fn truth(&self) -> RedisStore {
+        let network = network(&*self.deployment);
+        let store = settings(led(RedisDriver, &network, &self.deployment.truth()));
         let patience = Duration::seconds(30);
         let store = store.command_timeout(patience).connect_timeout(patience);
-        let store = store.connect().await.unwrap();
+        connected(&store).await
+    }
+
+    /// What each session is in the end.
+    pub(crate) async fn finally(&self) -> Vec<Saw> {
+        let store = self.truth().await;
         let mut finally = Vec::new();
         for at in self.scribe.sessions() {
             let loaded = store.load(at, Freshness::NOW).await.unwrap();
@@ -155,9 +203,9 @@ impl World {
 }
 
 impl Instance {
-    async fn open(url: &str, through: Crate, rules: Obeyed) -> Self {
-        let network = Arc::new(Network::default());
-        let store = Arc::new(opened(url, through, rules.channel, &network).await);
+    async fn open(deployment: &dyn Deployment, through: Crate, rules: Obeyed) -> Self {
+        let (url, network) = (deployment.url(), network(deployment));
+        let store = Arc::new(opened(&url, through, rules.channel, &network).await);
         let channel = store.channel().unwrap();
         let store = NearStore::with_rules(store, rules.near);
         let instance = Self {
@@ -181,22 +229,38 @@ impl Instance {
     }
 }
 
-/// Opens a store. A busy machine may need more than one attempt within the short limits.
+/// Links to these servers.
+fn network(deployment: &dyn Deployment) -> Arc<Network> {
+    let network = Network::default();
+    for (known, reached) in deployment.doors() {
+        network.redirect(known, reached);
+    }
+    Arc::new(network)
+}
+
 async fn opened(
     url: &str,
     through: Crate,
     rules: ChannelRules,
     network: &Arc<Network>,
 ) -> RedisStore {
+    let builder = match through {
+        Crate::Redis => led(RedisDriver, network, url),
+        Crate::Fred => led(FredDriver, network, url),
+    };
+    connected(&settings(builder).rules(rules)).await
+}
+
+/// Opens a store. A busy machine may need more than one attempt within the short limits, and a new
+/// master that is guarded takes no writes before it has a replica.
+async fn connected(builder: &RedisStoreBuilder) -> RedisStore {
     let until = Instant::now() + LIMIT;
     loop {
-        let builder = match through {
-            Crate::Redis => led(RedisDriver, network, url),
-            Crate::Fred => led(FredDriver, network, url),
-        };
-        match settings(builder).rules(rules).connect().await {
-            Err(error) if error.is_unavailable() && Instant::now() < until => {}
-            opened => return opened.expect("a store on a healthy server"),
+        match builder.clone().connect().await {
+            Err(error) if error.is_unavailable() && Instant::now() < until => {
+                sleep(PAUSE).await;
+            }
+            opened => return opened.expect("a store on healthy servers"),
         }
     }
 }

@@ -34,7 +34,7 @@
 //!
 //! | operation | commands |
 //! |---|---|
-//! | load | `PTTL`, `HGETALL`, and `GET` of the epoch, in one round trip |
+//! | load | `PTTL`, `HGETALL`, and `GET` of the epoch, in one round trip; `SET` of a key of its own while the channel does not show that the server takes writes |
 //! | create, commit, retire, rotate, end, list, revoke | one `EVALSHA` |
 //! | revoke everyone | one `EVALSHA` for each bucket, in one round trip for each master |
 //! | end, revoke, with [`Durability::Replicas`] | then `SET` and `WAIT`, in one round trip on a connection of their own; the first time `ROLE` and `INFO` before |

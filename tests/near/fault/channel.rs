@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use cloakroom_core::{Bucket, SessionStore};
 use cloakroom_testkit::conformance::draft;
-use cloakroom_testkit::redis::{FromRedisValue, from_redis_value};
 use cloakroom_testkit::{Direction, RedisServer};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Fault, Strike};
+use crate::near::deployment::ask;
 use crate::near::network::Kind;
 use crate::near::random::Random;
 use crate::near::world::World;
@@ -46,25 +46,15 @@ async fn once(world: &World, strike: &mut Strike) {
     }
 }
 
-fn bucket(world: &World, random: &mut Random) -> Bucket {
-    let buckets = world.instances[0].store.buckets();
-    let index = random.below(buckets.len().into());
-    buckets.get(index as u16).expect("there is such a bucket")
-}
-
 fn key(world: &World, bucket: Bucket, name: &str) -> String {
     let buckets = world.instances[0].store.buckets();
     format!("cr1:{{{}}}:{name}", buckets.tag(bucket))
 }
 
-async fn ask<T: FromRedisValue>(server: &RedisServer, command: &[&str]) -> T {
-    from_redis_value(server.command(command).await).expect("an answer of this type")
-}
-
 /// What others may say on the channel: nonsense, a later version's words, or ours at the wrong
 /// time.
 async fn publish_garbage(world: &World, random: &mut Random) {
-    let bucket = bucket(world, random);
+    let bucket = world.any_bucket(random);
     let digest = draft::digest(bucket).to_hex();
     let message = match random.below(7) {
         0 => String::new(),
@@ -82,7 +72,7 @@ async fn publish_garbage(world: &World, random: &mut Random) {
 }
 
 async fn recount(world: &World, random: &mut Random) {
-    let bucket = bucket(world, random);
+    let bucket = world.any_bucket(random);
     let key = key(world, bucket, "seq");
     let server = world.deployment.master_of(bucket).await;
     let count: Option<u64> = ask(server, &["GET", &key]).await;

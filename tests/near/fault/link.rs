@@ -7,24 +7,37 @@ use cloakroom_testkit::{Direction, Link};
 use tokio::time::sleep;
 
 use super::{Fault, Strike};
-use crate::near::network::Kind;
+use crate::near::deployment::Topology;
+use crate::near::network::{Blow, Kind, Meant};
 use crate::near::random::Random;
 use crate::near::world::World;
 
-const EVERYTHING: [Kind; 2] = [Kind::Data, Kind::Messages];
-
 pub(super) async fn strike(world: &World, mut strike: Strike) {
     let kinds = kinds(strike.fault, &mut strike.random);
+    let blow = blow(strike.fault, &mut strike.random);
+    let server = one_server(world, &mut strike.random).await;
+    let meant = Meant { kinds, server };
     let networks = strike.targets.iter().map(|t| &world.instances[*t].network);
-    let links: Vec<_> = networks.flat_map(|n| n.links(kinds)).collect();
-    begin(strike.fault, &links, &mut strike.random);
-    sleep(strike.lasts).await;
-    for link in &links {
-        if strike.fault == Fault::DropMessages {
-            link.drop_withheld();
-        }
-        link.heal();
+    for network in networks.clone() {
+        network.strike(meant, Arc::clone(&blow));
     }
+    sleep(strike.lasts).await;
+    let lose = strike.fault == Fault::DropMessages;
+    for network in networks {
+        network.calm(meant, &|link| {
+            if lose {
+                link.drop_withheld();
+            }
+        });
+    }
+}
+
+/// Where there are several masters, it is often the way to one of them alone that is bad.
+async fn one_server(world: &World, random: &mut Random) -> Option<u16> {
+    if world.topology != Topology::Cluster || random.once_in(2) {
+        return None;
+    }
+    Some(world.any_master(random).await.port())
 }
 
 /// Which connections a fault is about.
@@ -36,13 +49,13 @@ fn kinds(fault: Fault, random: &mut Random) -> &'static [Kind] {
         | Fault::DropMessages
         | Fault::OvertakenMessages => &[Kind::Messages],
         Fault::HalfClose | Fault::SwallowCommands | Fault::SwallowAnswers | Fault::Stall => {
-            random.pick(&[&EVERYTHING, &EVERYTHING[..1], &EVERYTHING[1..]])
+            random.pick(&[&Kind::ALL, &Kind::ALL[..1], &Kind::ALL[1..2]])
         }
-        _ => &EVERYTHING,
+        _ => &Kind::ALL,
     }
 }
 
-fn begin(fault: Fault, links: &[Arc<Link>], random: &mut Random) {
+fn blow(fault: Fault, random: &mut Random) -> Blow {
     let direction = random.pick(&[Direction::ToServer, Direction::ToClient, Direction::Both]);
     let delay = match fault {
         Fault::SlowAnswers => random.milliseconds(30, 90),
@@ -51,9 +64,7 @@ fn begin(fault: Fault, links: &[Arc<Link>], random: &mut Random) {
         _ => random.milliseconds(20, 150),
     };
     let rate = 1000 + random.below(5000) as u64;
-    links.iter().for_each(|link| {
-        apply(fault, link, direction, delay, rate);
-    });
+    Arc::new(move |link| apply(fault, link, direction, delay, rate))
 }
 
 fn apply(fault: Fault, link: &Link, direction: Direction, delay: Duration, rate: u64) {

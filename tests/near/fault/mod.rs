@@ -3,12 +3,14 @@
 mod channel;
 mod link;
 mod server;
+mod succession;
 
-use std::time::Duration;
+use std::fmt;
+use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use super::deployment::Needs;
+use super::deployment::{Needs, Topology};
 use super::random::Random;
 use super::world::World;
 
@@ -61,14 +63,22 @@ pub(crate) enum Fault {
     KillAndLose,
     /// The master is demoted and isolated for a time, its connections stay.
     Demote,
-    /// Another master takes over; the old one keeps its subscribers in silence.
+    /// Another master takes over from one that is well, as an operator makes it do.
     FailOver,
     /// Many of these, two at a time.
     Storm,
+    /// The master dies with what its replicas have not heard, and one of them takes over.
+    LoseLast,
+    /// The master is cut off from the other servers and replaced; instances reach it still.
+    CutOff,
+    /// The master stands still until it has been replaced, and goes on as if nothing had happened.
+    StandStill,
+    /// Buckets move from master to master.
+    Move,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::Calm,
         Self::Delay,
         Self::SlowAnswers,
@@ -94,23 +104,47 @@ impl Fault {
         Self::Demote,
         Self::FailOver,
         Self::Storm,
+        Self::LoseLast,
+        Self::CutOff,
+        Self::StandStill,
+        Self::Move,
     ];
 
+    /// Those that such servers can have. One server has no replicas that could take over, a node of a
+    /// cluster refuses to be made a replica of nobody, and only in a cluster do buckets move.
+    pub(crate) fn on(topology: Topology) -> Vec<Self> {
+        let can = |fault: &Self| match fault {
+            Self::LoseLast | Self::CutOff | Self::StandStill => topology != Topology::Single,
+            Self::Demote => topology != Topology::Cluster,
+            Self::Move => topology == Topology::Cluster,
+            _ => true,
+        };
+        Self::ALL.into_iter().filter(can).collect()
+    }
+
     /// What it needs of the servers.
-    pub(crate) fn needs(self) -> Needs {
+    pub(crate) fn needs(self, topology: Topology) -> Needs {
+        let sentinel = topology == Topology::Sentinel;
         Needs {
             persistence: self == Self::KillServer,
             standby: self == Self::FailOver,
+            automatic: self == Self::StandStill || (self == Self::CutOff && sentinel),
+            guarded: matches!(self, Self::StandStill | Self::CutOff)
+                || (self == Self::FailOver && sentinel),
         }
     }
 
-    /// Whether it can be part of a storm on any servers.
-    fn blows(self) -> bool {
-        let Needs {
-            persistence,
-            standby,
-        } = self.needs();
-        !persistence && !standby && !matches!(self, Self::KillAndLose | Self::Storm)
+    /// Whether it can be part of a storm: it needs nothing of the servers, and they lose nothing.
+    fn blows(self, topology: Topology) -> bool {
+        let loses = matches!(self, Self::KillAndLose | Self::LoseLast);
+        let roles = matches!(self, Self::FailOver | Self::Move);
+        self.needs(topology) == Needs::default() && !loses && !roles && self != Self::Storm
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
     }
 }
 
@@ -155,9 +189,13 @@ impl Strike {
             | Fault::KillServer
             | Fault::KillAndLose
             | Fault::Demote
-            | Fault::FailOver => server::strike(world, self).await,
+            | Fault::Move => server::strike(world, self).await,
+            Fault::FailOver | Fault::LoseLast | Fault::CutOff | Fault::StandStill => {
+                succession::strike(world, self).await;
+            }
             _ => link::strike(world, self).await,
         }
+        world.scribe.healed(Instant::now());
     }
 
     /// Two at a time, each followed by others.
@@ -169,7 +207,9 @@ impl Strike {
 }
 
 async fn gusts(world: &World, mut random: Random, each: Duration) {
-    let fit: Vec<_> = Fault::ALL.into_iter().filter(|f| f.blows()).collect();
+    let topology = world.topology;
+    let fit = Fault::on(topology).into_iter();
+    let fit: Vec<_> = fit.filter(|fault| fault.blows(topology)).collect();
     for _ in 0..4 {
         let fault = random.pick(&fit);
         let mut strike = Strike::of(fault, world.instances.len(), &mut random);

@@ -57,7 +57,10 @@ async fn put(world: &World, instance: usize, held: Held) -> Option<u64> {
         }
         Ok(Committed::Gone | Committed::Superseded) => return None,
         Ok(other) => panic!("{other:?}"),
-        Err(error) => (may_fail(&error), None),
+        Err(error) => {
+            may_fail(&error);
+            (What::MayHaveWritten { token }, None)
+        }
     };
     world.scribe.note(instance, held.session, asked, what);
     written

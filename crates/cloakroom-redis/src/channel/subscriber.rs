@@ -12,9 +12,6 @@ use tokio::time::{sleep, timeout};
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// The key that renewals write is gone after it: longer than any interval, or it would be of use
-/// to nobody.
-const KEPT: &str = "60000";
 
 /// A connection that carries the subscriptions of one master's buckets.
 struct Subscriber<'a> {
@@ -240,9 +237,8 @@ impl Subscriber<'_> {
     /// Refused by a server that is no master, or that can't reach its replicas.
     fn write(&self, nonce: &Bytes) -> Option<Command> {
         let (_, bucket) = self.channels.first()?;
-        let key = self.context.keys.lease(*bucket);
-        let write = Command::new("SET").arg(key).arg(nonce.clone());
-        self.context.rules.write.then(|| write.arg("PX").arg(KEPT))
+        let write = || self.context.proof(*bucket, nonce.clone());
+        self.context.rules.write.then(write)
     }
 
     /// Waits until as much was heard as the renewal says was published: what is on its way may

@@ -1,4 +1,5 @@
 -- KEYS: the record. Says gone and writes nothing when the session has ended.
+hash_is_ours()
 local key, digest, max_size = KEYS[1], ARGV[3], tonumber(ARGV[4])
 local expected, writes = tonumber(ARGV[5]), tonumber(ARGV[6])
 

@@ -1,4 +1,5 @@
 -- KEYS: the record. Ends one session, as its client wished.
+hash_is_ours()
 local digest = ARGV[3]
 
 local header = redis.call('HMGET', KEYS[1], '~r', '~s', '~k', '~e')

@@ -1,4 +1,5 @@
 -- KEYS: the user's index. The user's live sessions by order of login.
+index_is_ours()
 local user, found = ARGV[3], {}
 for _, digest in ipairs(sessions_of(user)) do
   found[#found + 1] =

@@ -1,5 +1,6 @@
 -- KEYS: the record. Ends an id that a newer one replaces, though it leads nowhere; shows what its
 -- session held if it was written since it was known.
+hash_is_ours()
 local key, digest, revision = KEYS[1], ARGV[3], ARGV[4]
 
 local header = redis.call('HMGET', key, '~r', '~s', '~k', '~e')

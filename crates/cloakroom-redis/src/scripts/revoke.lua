@@ -1,4 +1,5 @@
 -- KEYS: the user's index. Ends one, all, or all but one of a user's sessions; says which.
+index_is_ours()
 local user, which, what, ended = ARGV[3], ARGV[4], ARGV[5], {}
 for _, digest in ipairs(sessions_of(user)) do
   local named = redis.call('HGET', record(digest), '~h') == what

@@ -1,4 +1,5 @@
 -- KEYS: the record, and where it shall lie. Copies, then retires; never RENAME.
+hash_is_ours()
 local old, new = ARGV[3], ARGV[4]
 
 local header = redis.call('HMGET', KEYS[1], '~r', '~s', '~k', '~i', '~x', '~e')

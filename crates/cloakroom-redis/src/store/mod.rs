@@ -97,14 +97,31 @@ impl RedisStore {
         mut session: Vec<Command>,
         epoch: Command,
     ) -> Result<Vec<Reply>> {
+        let proof = self.proof(bucket);
         if !self.servers.are_a_cluster() {
             session.push(epoch);
+            session.extend(proof);
             return self.servers.pipeline(bucket, session).await;
         }
         let session = self.servers.pipeline(bucket, session);
         let epoch = self.servers.pipeline(bucket, vec![epoch]);
-        let (session, epoch) = tokio::try_join!(session, epoch)?;
+        let proof = async {
+            match proof {
+                Some(proof) => self.servers.pipeline(bucket, vec![proof]).await,
+                None => Ok(Vec::new()),
+            }
+        };
+        let (session, epoch, _) = tokio::try_join!(session, epoch, proof)?;
         Ok(session.into_iter().chain(epoch).collect())
+    }
+
+    /// A load has to write while the channel does not show that its server takes writes: one that
+    /// was replaced and doesn't know it, or is a replica by now, still answers reads, with what it
+    /// had. For stores with copies: they promise how stale a read may be.
+    fn proof(&self, bucket: Bucket) -> Option<Command> {
+        let promised = self.subscriptions.get().is_some();
+        let needed = promised && !self.listening.vouches_for(bucket);
+        needed.then(|| self.listening.proof(bucket, "load"))
     }
 
     /// A reply that can't be right may belong to someone else: the connection is given up.
