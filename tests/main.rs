@@ -5,6 +5,7 @@
 //! | [`store`] | the stores: the conformance suite on memory and on a real Redis |
 //! | [`web`] | the way of a request: the layer in front of an application in this process |
 //! | [`near`] | copies that stay within their bound, whatever breaks |
+//! | [`tower_sessions`] | applications of tower-sessions and axum-login on Cloakroom |
 //! | [`shared`] | the server that cases share |
 //! | [`fleet`] | the demo as its users meet it: processes and HTTP |
 
@@ -15,4 +16,5 @@ mod fleet;
 mod near;
 mod shared;
 mod store;
+mod tower_sessions;
 mod web;

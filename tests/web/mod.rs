@@ -13,7 +13,7 @@ mod hostile;
 mod plan;
 mod races;
 mod secrets;
-mod support;
+pub(crate) mod support;
 mod time;
 mod trouble;
 mod update;

@@ -1,6 +1,6 @@
 //! Attributes, and what a request changes of them.
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Lifetime, Result};
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
@@ -140,6 +140,7 @@ impl std::fmt::Debug for Attributes {
 pub struct Change {
     writes: BTreeMap<Box<str>, Option<Bytes>>,
     expected: BTreeMap<Box<str>, Option<Bytes>>,
+    lifetime: Option<Lifetime>,
 }
 
 impl Change {
@@ -152,6 +153,17 @@ impl Change {
     /// (or is still absent, with `None`).
     pub fn expect(&mut self, name: &str, value: Option<Bytes>) {
         self.expected.insert(name.into(), value);
+    }
+
+    /// Gives the session other limits of time, which begin when it is written.
+    pub fn live(&mut self, lifetime: Lifetime) {
+        self.lifetime = Some(lifetime);
+    }
+
+    /// The limits of time that the session shall have from now on, if they change.
+    #[must_use]
+    pub const fn lifetime(&self) -> Option<Lifetime> {
+        self.lifetime
     }
 
     /// The writes by attribute's name; `None` removes.
@@ -175,17 +187,18 @@ impl Change {
         self.writes.remove(name);
     }
 
-    /// Takes over the writes of attributes that this one doesn't write itself.
+    /// Takes over what this one doesn't change itself.
     pub fn or(&mut self, other: Self) {
         for (name, value) in other.writes {
             self.writes.entry(name).or_insert(value);
         }
+        self.lifetime = self.lifetime.or(other.lifetime);
     }
 
     /// Whether nothing would be written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.writes.is_empty()
+        self.writes.is_empty() && self.lifetime.is_none()
     }
 }
 
@@ -199,6 +212,7 @@ impl std::fmt::Debug for Change {
         f.debug_struct("Change")
             .field("write_sizes", &sizes(&self.writes))
             .field("expected_sizes", &sizes(&self.expected))
+            .field("lifetime", &self.lifetime)
             .finish()
     }
 }

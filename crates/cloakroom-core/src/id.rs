@@ -5,12 +5,17 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 const BYTES: usize = 24;
 const CHARS: usize = 32;
+const SHORT_BYTES: usize = 16;
+const SHORT_CHARS: usize = 22;
 
 /// The secret that makes a request belong to a session.
 ///
 /// 24 bytes: the bucket's number in 2, then 22 (176 bits) from the operating system's generator;
 /// written as 32 base64url characters. It says nothing about user or payload, is never stored,
 /// and can't print itself: `Debug` hides it and there is no `Display`.
+///
+/// An id that another library drew may be [*short*](Self::short): 128 bits that name no bucket, whose
+/// bucket follows from its digest.
 ///
 /// ```
 /// use cloakroom_core::{Buckets, OsEntropy, SessionId};
@@ -25,7 +30,13 @@ const CHARS: usize = 32;
 /// # Ok::<(), cloakroom_core::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct SessionId([u8; BYTES]);
+pub struct SessionId(Secret);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Secret {
+    Own([u8; BYTES]),
+    Short([u8; SHORT_BYTES]),
+}
 
 impl SessionId {
     /// Makes a new id for a session in `bucket`.
@@ -37,7 +48,32 @@ impl SessionId {
         let mut bytes = [0; BYTES];
         bytes[..2].copy_from_slice(&bucket.index().to_be_bytes());
         entropy.fill(&mut bytes[2..])?;
-        Ok(Self(bytes))
+        Ok(Self(Secret::Own(bytes)))
+    }
+
+    /// An id of 128 bits that another library drew, as tower-sessions does.
+    ///
+    /// ```
+    /// use cloakroom_core::{Buckets, SessionId};
+    ///
+    /// let id = SessionId::short([7; 16]);
+    /// assert!(id.bucket(&Buckets::default()).is_some());
+    /// assert!(SessionId::parse_short(&id.expose_secret()).unwrap() == id);
+    /// ```
+    #[must_use]
+    pub const fn short(bytes: [u8; SHORT_BYTES]) -> Self {
+        Self(Secret::Short(bytes))
+    }
+
+    /// Reads a short id, as 22 base64url characters; `None` for anything else.
+    #[must_use]
+    pub fn parse_short(text: &str) -> Option<Self> {
+        if text.len() != SHORT_CHARS {
+            return None;
+        }
+        let mut bytes = [0; SHORT_BYTES];
+        let written = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+        (written == SHORT_BYTES).then_some(Self::short(bytes))
     }
 
     /// Reads what a client sent; `None` for anything that this deployment can't have issued:
@@ -51,33 +87,46 @@ impl SessionId {
         }
         let mut bytes = [0; BYTES];
         let written = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
-        let id = Self(bytes);
+        let id = Self(Secret::Own(bytes));
         (written == BYTES && id.bucket(buckets).is_some()).then_some(id)
     }
 
     /// The bucket that the id names, or `None` if the deployment has no such bucket.
     #[must_use]
     pub fn bucket(&self, buckets: &Buckets) -> Option<Bucket> {
-        buckets.get(u16::from_be_bytes([self.0[0], self.0[1]]))
+        match &self.0 {
+            Secret::Own(bytes) => buckets.get(u16::from_be_bytes([bytes[0], bytes[1]])),
+            Secret::Short(_) => {
+                let [a, b, c, d, e, f, g, h, ..] = *self.digest().as_bytes();
+                Some(buckets.of_hash(u64::from_be_bytes([a, b, c, d, e, f, g, h])))
+            }
+        }
     }
 
     /// What stores and peers see of this id.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Digest::of_id(&self.0)
+        Digest::of_id(self.bytes())
     }
 
     /// A short public mark that ties a revision to this id: 8 characters that reveal nothing.
     #[must_use]
     pub fn mark(&self) -> String {
-        let hash = blake3::derive_key("cloakroom 2026-11 revision mark v1", &self.0);
+        let hash = blake3::derive_key("cloakroom 2026-11 revision mark v1", self.bytes());
         URL_SAFE_NO_PAD.encode(&hash[..6])
     }
 
     /// The id in clear, to be sent to the client that it belongs to and nowhere else.
     #[must_use]
     pub fn expose_secret(&self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0)
+        URL_SAFE_NO_PAD.encode(self.bytes())
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match &self.0 {
+            Secret::Own(bytes) => bytes,
+            Secret::Short(bytes) => bytes,
+        }
     }
 }
 
@@ -153,5 +202,26 @@ mod tests {
             assert!(SessionId::parse(bad, &buckets).is_none(), "{bad:.40}");
         }
         assert!(SessionId::parse(&good, &buckets).is_some());
+    }
+
+    #[test]
+    fn short_ids_spread_over_the_buckets_and_are_never_taken_for_long_ones() {
+        let buckets = Buckets::default();
+        let mut load = vec![0; 64];
+        for n in 0..6_400u128 {
+            let id = SessionId::short(n.to_le_bytes());
+            let bucket = id.bucket(&buckets).unwrap();
+            load[usize::from(bucket.index())] += 1;
+            assert!(SessionId::parse(&id.expose_secret(), &buckets).is_none());
+        }
+        assert!(load.iter().all(|l| (50..=150).contains(l)), "{load:?}");
+        for bad in [
+            "",
+            "AAAAAAAAAAAAAAAAAAAAA",
+            "AAAAAAAAAAAAAAAAAAAAAB",
+            "AAAAAAAAAAAAAAAAAAAAA=",
+        ] {
+            assert!(SessionId::parse_short(bad).is_none(), "{bad}");
+        }
     }
 }

@@ -43,6 +43,15 @@ pub struct Record {
     pub attributes: Attributes,
 }
 
+impl Record {
+    /// Gives it other limits of time, which begin at this moment of the store's clock.
+    pub fn live(&mut self, lifetime: Lifetime, now: OffsetDateTime) {
+        self.idle = lifetime.idle;
+        self.absolute_deadline = now.saturating_add(lifetime.absolute);
+        self.remembered = lifetime.remembered;
+    }
+}
+
 /// Who is logged in.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Login {

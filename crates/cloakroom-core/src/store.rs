@@ -53,8 +53,8 @@ pub trait SessionStore: Send + Sync + std::fmt::Debug + 'static {
     /// index under the user's limit: all in one step. One round trip.
     fn create<'a>(&'a self, new: &'a NewSession) -> BoxFuture<'a, Result<Created>>;
 
-    /// Writes what changed, and slides the idle window. One round trip; says *gone* and writes
-    /// nothing when the session has ended.
+    /// Writes what changed, and slides the idle window; other limits of time begin now. One round
+    /// trip; says *gone* and writes nothing when the session has ended.
     fn commit<'a>(
         &'a self,
         at: Address,

@@ -103,6 +103,10 @@ impl NearStore {
         let write = self.near.write(at);
         let committed = self.store.commit(at, change, max).await?;
         match &committed {
+            // When its new limits end, the store's clock alone says.
+            Committed::Done { revision } if change.lifetime().is_some() => {
+                write.found(Some(*revision));
+            }
             Committed::Done { revision } => {
                 write.made(*revision, |seen| seen.with(change, *revision));
             }

@@ -38,6 +38,7 @@
 
 #[cfg(feature = "axum")]
 mod axum;
+pub mod bridge;
 mod decide;
 mod error;
 mod layer;
@@ -63,6 +64,9 @@ pub use cloakroom_near::NearStats;
 
 use std::future::Future;
 use tracing::Instrument as _;
+
+/// A longer life is no limit at all, and beyond what dates can tell.
+const LONGEST_LIFE: time::Duration = time::Duration::days(36_525);
 
 /// Carries work to its end though its caller goes away.
 pub(crate) async fn detach<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {

@@ -46,6 +46,7 @@
 //! | `redis` | yes | the store on Redis and Valkey, through the `redis` crate |
 //! | `fred` | no | the same through the `fred` crate, by `redis::store_with(FredDriver, …)` |
 //! | `tls` | no | `rediss://` addresses |
+//! | `tower-sessions` | no | a store for tower-sessions 0.14 and 0.15, their `Session` under our layer, axum-login |
 
 #[cfg(all(doctest, feature = "axum", feature = "redis"))]
 #[doc = include_str!("../../../README.md")]
@@ -56,9 +57,13 @@ mod open;
 #[cfg(any(feature = "redis", feature = "fred"))]
 pub mod redis;
 
+#[cfg(feature = "tower-sessions")]
+pub use cloakroom_tower_sessions as tower_sessions;
+
 pub use cloakroom_core::{
     Clock, Entropy, Error as StoreError, ManualClock, OsEntropy, SystemClock,
 };
+pub use cloakroom_tower::bridge;
 pub use cloakroom_tower::{
     Cookie, Device, Error, ErrorKind, Handle, Header, Health, Key, LazySession, LogIn, MemoryStore,
     NearStats, OnLimit, OnUnavailable, Over, ResponseFuture, Result, SameSite, Session,

@@ -147,6 +147,9 @@ impl State {
         }
         record.revision += 1;
         let revision = record.revision;
+        if let Some(lifetime) = change.lifetime() {
+            record.live(lifetime, now);
+        }
         self.update(slide(record, now));
         self.news.push((at, Some(revision)));
         Committed::Done { revision }

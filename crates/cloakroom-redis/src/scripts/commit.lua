@@ -2,6 +2,8 @@
 hash_is_ours()
 local key, digest, max_size = KEYS[1], ARGV[3], tonumber(ARGV[4])
 local expected, writes = tonumber(ARGV[5]), tonumber(ARGV[6])
+-- Other limits of time, or '' for those that it has.
+local idle, absolute, remembered = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
 
 local header = redis.call('HMGET', key, '~r', '~s', '~i', '~x', '~z', '~k', '~a', '~e')
 if header[2] == 'superseded' then return {'superseded'} end
@@ -9,7 +11,7 @@ if not header[1] or not lives(header[8]) then return {'gone'} end
 local left = tonumber(header[4]) - now
 if left <= 0 then return {'gone'} end
 
-local at, conflict, current = 7, false, {}
+local at, conflict, current = 10, false, {}
 for i = 1, expected do
   local held = redis.call('HGET', key, ARGV[at])
   local want = ARGV[at + 1] == '1' and ARGV[at + 2]
@@ -39,6 +41,13 @@ end
 -- What is over a cap that was lowered may still shrink.
 if size > max_size and size > tonumber(header[5]) then return {'too large', size} end
 
+if idle then
+  left = absolute
+  for _, f in ipairs({'~i', ARGV[7], '~x', text(now + absolute), '~m', remembered}) do
+    sets[#sets + 1] = f
+  end
+end
+
 -- An index that was lost is found again, one session at a time.
 if header[6] then enter(header[6], header[7] .. '000', digest, left) end
 
@@ -46,6 +55,6 @@ local revision = text(tonumber(header[1]) + 1)
 for _, f in ipairs({'~r', revision, '~t', text(now), '~z', text(size)}) do sets[#sets + 1] = f end
 for _, name in ipairs(removes) do redis.call('HDEL', key, name) end
 hset(key, sets)
-redis.call('PEXPIRE', key, text(math.min(tonumber(header[3]), left)))
+redis.call('PEXPIRE', key, text(math.min(idle or tonumber(header[3]), left)))
 announce(digest, revision)
 return {'ok', revision}

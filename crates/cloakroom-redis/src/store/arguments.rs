@@ -53,11 +53,19 @@ impl Arguments {
         })
     }
 
-    /// `commit.lua`: how many expected and how many writes, then a triple for each.
+    /// `commit.lua`: how many expected and how many writes, the limits of time, then a triple for
+    /// each.
     pub(super) fn change(self, change: &Change) -> Self {
         let argv = self
             .number(&change.expected().len())
             .number(&change.writes().len());
+        let argv = match change.lifetime() {
+            Some(lifetime) => argv
+                .milliseconds(lifetime.idle)
+                .milliseconds(lifetime.absolute)
+                .flag(lifetime.remembered),
+            None => argv.bytes("").bytes("").bytes(""),
+        };
         change
             .expected()
             .chain(change.writes())

@@ -111,6 +111,8 @@ macro_rules! session_store_cases {
                 reading_is_no_use,
                 use_does_not_outlive_the_absolute_deadline,
                 a_remembered_session_has_its_own_lifetime,
+                other_limits_of_time_begin_with_the_write,
+                a_longer_life_is_known_to_the_index,
                 the_window_of_one_instance_holds_on_another,
                 at_the_edge_a_session_dies_once,
             }

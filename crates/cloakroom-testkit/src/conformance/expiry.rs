@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cloakroom_core::{Address, Committed, Ended, Loaded, Rotated};
+use cloakroom_core::{Address, Change, Committed, Ended, Lifetime, Loaded, Rotated, Which};
 use time::Duration;
 
-use super::draft::{ABSOLUTE, Draft, IDLE, set};
+use super::draft::{ABSOLUTE, Also, Draft, IDLE, set};
 use super::fixture::beside;
 use super::{Fixture, Instance};
 
@@ -73,6 +73,52 @@ pub(super) async fn a_remembered_session_has_its_own_lifetime(f: &Fixture) {
     f.pass(Duration::DAY).await;
     f.assert_absent(used).await;
     assert_eq!(f.sessions().await, 0);
+}
+
+/// A change that gives a session other limits of time.
+fn living(idle: Duration, absolute: Duration) -> Change {
+    let mut change = Change::default();
+    change.live(Lifetime {
+        idle,
+        absolute,
+        remembered: true,
+    });
+    change
+}
+
+pub(super) async fn other_limits_of_time_begin_with_the_write(f: &Fixture) {
+    let (short, long) = (Duration::minutes(5), Duration::days(20));
+    let shortened = f.create(f.login("alice").with("a", "1")).await.at;
+    let lengthened = f.create(f.anonymous()).await.at;
+    f.pass(Duration::minutes(4)).await;
+    for (at, idle) in [(shortened, short), (lengthened, long)] {
+        let change = living(idle, long).and_set("b", "2");
+        let committed = f.first().commit(at, &change).await;
+        assert_eq!(committed, Committed::Done { revision: 2 });
+        let record = f.record(at).await;
+        assert_eq!((record.idle, record.remembered), (idle, true));
+        assert_eq!(record.absolute_deadline - record.last_seen, long);
+        assert_eq!(record.attributes.raw("b").unwrap(), "2");
+    }
+    f.pass(short).await;
+    f.assert_absent(shortened).await;
+    f.pass(long - Duration::minutes(6)).await;
+    f.record(lengthened).await;
+    f.first().touch(lengthened, Duration::ZERO).await;
+    f.pass(Duration::MINUTE).await;
+    f.assert_absent(lengthened).await;
+}
+
+/// A session that was made to live longer is found and revoked for as long as it lives.
+pub(super) async fn a_longer_life_is_known_to_the_index(f: &Fixture) {
+    let (idle, absolute) = (Duration::days(15), Duration::days(20));
+    let at = f.create(f.login("alice")).await.at;
+    let committed = f.first().commit(at, &living(idle, absolute)).await;
+    assert_eq!(committed, Committed::Done { revision: 2 });
+    f.pass(Duration::days(14)).await;
+    assert_eq!(f.second().list(&f.user("alice")).await.len(), 1);
+    assert_eq!(f.second().revoke(&f.user("alice"), Which::All).await, 1);
+    f.assert_absent(at).await;
 }
 
 pub(super) async fn the_window_of_one_instance_holds_on_another(f: &Fixture) {

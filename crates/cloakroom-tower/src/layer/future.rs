@@ -2,6 +2,7 @@
 
 use super::response::respond;
 use crate::{
+    bridge::{self, Crossing},
     detach,
     visit::{Farewell, Visit},
 };
@@ -22,6 +23,7 @@ pin_project! {
         #[pin]
         handler: F,
         visit: Arc<Visit>,
+        crossings: Vec<Box<dyn Crossing>>,
         commit: Option<(Response<B>, Commit)>,
     }
 }
@@ -29,10 +31,11 @@ pin_project! {
 type Commit = Pin<Box<dyn Future<Output = Farewell> + Send>>;
 
 impl<F, B> ResponseFuture<F, B> {
-    pub(super) fn new(handler: F, visit: Arc<Visit>) -> Self {
+    pub(super) fn new(handler: F, visit: Arc<Visit>, crossings: Vec<Box<dyn Crossing>>) -> Self {
         Self {
             handler,
             visit,
+            crossings,
             commit: None,
         }
     }
@@ -51,13 +54,23 @@ where
             Some(under_way) => under_way,
             None => {
                 let response = ready!(this.handler.poll(cx))?;
-                let plan = this.visit.decide(response.status());
-                if let Some(farewell) = this.visit.apply_now(plan) {
-                    return Poll::Ready(Ok(respond(response, &this.visit.sessions, farewell)));
+                let (visit, status) = (Arc::clone(this.visit), response.status());
+                if let Some(brought) = bridge::leave(this.crossings, status) {
+                    let land = async move {
+                        match brought.await {
+                            Ok(()) => visit.apply(visit.decide(status)).await,
+                            Err(error) => visit.refuse(error).await,
+                        }
+                    };
+                    (response, Box::pin(detach(land)) as Commit)
+                } else {
+                    let plan = visit.decide(status);
+                    if let Some(farewell) = visit.apply_now(plan) {
+                        return Poll::Ready(Ok(respond(response, &visit.sessions, farewell)));
+                    }
+                    let apply = async move { visit.apply(plan).await };
+                    (response, Box::pin(detach(apply)) as Commit)
                 }
-                let visit = Arc::clone(this.visit);
-                let apply = detach(async move { visit.apply(plan).await });
-                (response, Box::pin(apply) as Commit)
             }
         };
         match commit.as_mut().poll(cx) {

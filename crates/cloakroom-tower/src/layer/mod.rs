@@ -17,7 +17,8 @@ pub use future::ResponseFuture;
 pub use response::SessionFailure;
 pub use service::SessionsService;
 
-use crate::Sessions;
+use crate::{Sessions, bridge::Bridge};
+use std::sync::Arc;
 use time::Duration;
 use tower_layer::Layer;
 
@@ -48,6 +49,7 @@ use tower_layer::Layer;
 pub struct SessionsLayer {
     sessions: Sessions,
     max_staleness: Option<Duration>,
+    bridges: Arc<[Arc<dyn Bridge>]>,
 }
 
 impl SessionsLayer {
@@ -55,6 +57,7 @@ impl SessionsLayer {
         Self {
             sessions,
             max_staleness: None,
+            bridges: Arc::default(),
         }
     }
 
@@ -65,12 +68,23 @@ impl SessionsLayer {
         self.max_staleness = Some(within);
         self
     }
+
+    /// Serves handlers that hold another crate's session, too: the [bridge](crate::bridge) puts it
+    /// beside ours.
+    #[must_use]
+    pub fn bridge(mut self, bridge: impl Bridge) -> Self {
+        let bridges = self.bridges.iter().cloned();
+        self.bridges = bridges
+            .chain([Arc::new(bridge) as Arc<dyn Bridge>])
+            .collect();
+        self
+    }
 }
 
 impl<S> Layer<S> for SessionsLayer {
     type Service = SessionsService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SessionsService::new(inner, self.sessions.clone(), self.max_staleness)
+        SessionsService::new(inner, self)
     }
 }

@@ -1,7 +1,7 @@
 //! The first half of a request's way: from the cookie to the handler.
 
-use super::ResponseFuture;
-use crate::{LazySession, Sessions, stats, transport::Presented, visit::Visit};
+use super::{ResponseFuture, SessionsLayer};
+use crate::{LazySession, Sessions, bridge::Bridge, stats, transport::Presented, visit::Visit};
 use http::{Request, Response};
 use std::{
     sync::Arc,
@@ -16,14 +16,16 @@ pub struct SessionsService<S> {
     inner: S,
     sessions: Sessions,
     max_staleness: Option<Duration>,
+    bridges: Arc<[Arc<dyn Bridge>]>,
 }
 
 impl<S> SessionsService<S> {
-    pub(super) fn new(inner: S, sessions: Sessions, max_staleness: Option<Duration>) -> Self {
+    pub(super) fn new(inner: S, layer: &SessionsLayer) -> Self {
         Self {
             inner,
-            sessions,
-            max_staleness,
+            sessions: layer.sessions.clone(),
+            max_staleness: layer.max_staleness,
+            bridges: Arc::clone(&layer.bridges),
         }
     }
 }
@@ -45,7 +47,7 @@ where
         let inner = &self.sessions.0;
         let (presented, seen) = inner
             .transport
-            .read(request.headers_mut(), inner.store.buckets());
+            .read(request.headers_mut(), |text| inner.parse(text));
         if presented == Presented::Rejected {
             stats::count(&inner.counters.rejected_ids);
             tracing::debug!("a malformed or ambiguous session id was ignored");
@@ -58,9 +60,11 @@ where
             }
             Presented::Nothing | Presented::Rejected => Visit::anonymous(self.sessions.clone()),
         };
-        request
-            .extensions_mut()
-            .insert(LazySession::new(Arc::clone(&visit)));
-        ResponseFuture::new(self.inner.call(request), visit)
+        let session = LazySession::new(Arc::clone(&visit));
+        let extensions = request.extensions_mut();
+        let enter = |bridge: &Arc<dyn Bridge>| bridge.enter(&session, extensions);
+        let crossings = self.bridges.iter().map(enter).collect();
+        extensions.insert(session);
+        ResponseFuture::new(self.inner.call(request), visit, crossings)
     }
 }

@@ -38,6 +38,10 @@ impl LazySession {
         Self { visit }
     }
 
+    pub(crate) fn visit(&self) -> &Visit {
+        &self.visit
+    }
+
     /// Reads the session, once for a request: from a near copy at no cost, else one round trip, or
     /// none without an id.
     ///

@@ -4,11 +4,13 @@ use crate::{
     Result,
     visit::{LogInRequest, Visit},
 };
+use cloakroom_core::Lifetime;
 use std::{
     future::{Future, IntoFuture},
     pin::Pin,
     sync::Arc,
 };
+use time::Duration;
 
 /// A login with its options; nothing happens until it is awaited.
 ///
@@ -26,6 +28,7 @@ impl LogIn {
             user,
             device: None,
             remember: false,
+            lifetime: None,
         };
         Self { visit, request }
     }
@@ -33,6 +36,17 @@ impl LogIn {
     /// What to call the device in lists. An empty label is none.
     pub fn device(mut self, label: impl Into<String>) -> Self {
         self.request.device = Some(label.into()).filter(|label| !label.is_empty());
+        self
+    }
+
+    /// Gives the session limits of time of its own, idle and absolute, in place of the policy's; the
+    /// client keeps its cookie when it closes.
+    pub fn living(mut self, idle: Duration, absolute: Duration) -> Self {
+        self.request.lifetime = Some(Lifetime {
+            idle,
+            absolute,
+            remembered: true,
+        });
         self
     }
 

@@ -7,7 +7,7 @@ pub use lazy::LazySession;
 pub use log_in::LogIn;
 
 use crate::{Over, Result, visit::Visit};
-use cloakroom_core::{Handle, Key};
+use cloakroom_core::{Handle, Key, Lifetime};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{borrow::Borrow, sync::Arc};
 use time::{Duration, OffsetDateTime};
@@ -55,6 +55,10 @@ pub struct Session {
 impl Session {
     pub(crate) fn new(visit: Arc<Visit>) -> Self {
         Self { visit }
+    }
+
+    pub(crate) fn visit(&self) -> &Visit {
+        &self.visit
     }
 
     /// The value of an attribute, with this request's own change of it; `None` if there is none.
@@ -224,6 +228,30 @@ impl Session {
         crate::detach(async move { visit.rotate().await }).await
     }
 
+    /// Gives the session other limits of time than the [policy's](crate::SessionsBuilder), and a new
+    /// id: both begin now, and the client keeps its cookie when it closes, for as long as the
+    /// session may live. Two round trips; none while there is no session: the one that this request
+    /// makes has them.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the idle window is shorter than 1 ms, or the
+    /// absolute lifetime shorter than that or longer than 100 years; else as of
+    /// [`rotate`](Self::rotate).
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, it is carried to its end though the future is dropped.
+    pub async fn live_for(&self, idle: Duration, absolute: Duration) -> Result<()> {
+        let visit = Arc::clone(&self.visit);
+        let lifetime = Lifetime {
+            idle,
+            absolute,
+            remembered: true,
+        };
+        crate::detach(async move { visit.live(lifetime).await }).await
+    }
+
     /// Ends all other sessions of this session's user, and says how many there were. One round
     /// trip.
     ///
@@ -357,6 +385,12 @@ impl Session {
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
         self.visit.expires_in()
+    }
+
+    /// For how long the session lives on when it is not used; `None` while it isn't in the store.
+    #[must_use]
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        self.visit.record().map(|record| record.idle)
     }
 
     /// The user asked to be remembered.

@@ -2,16 +2,13 @@
 
 use super::{Inner, OnUnavailable, Policy, Sessions, Toucher};
 use crate::{
-    Error, Result,
+    Error, LONGEST_LIFE, Result,
     transport::{Cookie, Transport},
 };
 use cloakroom_core::{Clock, Entropy, ErrorKind, OnLimit, OsEntropy, SessionStore, SystemClock};
 use cloakroom_near::{Limits, NearStore};
 use std::sync::{Arc, OnceLock};
 use time::Duration;
-
-/// Longer is no limit at all, and beyond what dates can tell.
-const LONGEST_LIFE: Duration = Duration::days(36_525);
 
 impl Sessions {
     /// Begins a service over a store, which may be shared as an `Arc<dyn SessionStore>`.
@@ -23,6 +20,7 @@ impl Sessions {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
             limits: Limits::default(),
+            short_ids: false,
         }
     }
 }
@@ -37,6 +35,7 @@ pub struct SessionsBuilder {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     limits: Limits,
+    short_ids: bool,
 }
 
 impl SessionsBuilder {
@@ -90,6 +89,13 @@ impl SessionsBuilder {
     /// nothing else.
     pub fn insecure_development_cookie(self) -> Self {
         self.transport(Cookie::insecure_development())
+    }
+
+    /// Reads ids of tower-sessions' form too, 22 characters: where sessions that were made under its
+    /// own layer shall live on under this one. New ids, and those after a login, are Cloakroom's.
+    pub fn short_ids(mut self) -> Self {
+        self.short_ids = true;
+        self
     }
 
     /// What a request with an id sees while the store can't be reached: a 503 by default.
@@ -171,6 +177,7 @@ impl SessionsBuilder {
             near,
             policy: self.policy,
             transport: self.transport,
+            short_ids: self.short_ids,
             toucher,
             watchers: OnceLock::new(),
             counters: Default::default(),

@@ -50,6 +50,7 @@ pub(crate) struct Inner {
     pub(crate) near: Option<NearStore>,
     pub(crate) policy: Policy,
     pub(crate) transport: Transport,
+    pub(crate) short_ids: bool,
     pub(crate) toucher: Toucher,
     watchers: OnceLock<Arc<Watchers>>,
     pub(crate) counters: Counters,
@@ -246,6 +247,12 @@ impl Inner {
             }
         };
         Ok(SessionId::generate(bucket, &*self.entropy)?)
+    }
+
+    /// The id that a text stands for, if it can be one of ours.
+    pub(crate) fn parse(&self, text: &str) -> Option<SessionId> {
+        let own = SessionId::parse(text, self.store.buckets());
+        own.or_else(|| SessionId::parse_short(text).filter(|_| self.short_ids))
     }
 
     /// Counts what the store could not do.

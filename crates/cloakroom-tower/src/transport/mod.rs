@@ -7,7 +7,7 @@ pub use self::{
     cookie::{Cookie, SameSite},
     header::Header,
 };
-use cloakroom_core::{Buckets, SessionId};
+use cloakroom_core::SessionId;
 use http::{HeaderMap, HeaderName, header::Entry};
 use time::Duration;
 
@@ -108,13 +108,17 @@ pub(crate) enum Tell {
 
 impl Transport {
     /// Reads what was presented, and marks it as sensitive, so that no log shows it.
-    pub(crate) fn read(&self, headers: &mut HeaderMap, buckets: &Buckets) -> (Presented, Seen) {
+    pub(crate) fn read(
+        &self,
+        headers: &mut HeaderMap,
+        parse: impl Fn(&str) -> Option<SessionId>,
+    ) -> (Presented, Seen) {
         if let Entry::Occupied(mut presented) = headers.entry(self.presented_in()) {
             presented.iter_mut().for_each(|v| v.set_sensitive(true));
         }
         let (mut presented, mut seen) = (Presented::default(), Seen::default());
         let each = |part: Part<'_>| match part {
-            Part::Id(text) => presented.add(SessionId::parse(text, buckets)),
+            Part::Id(text) => presented.add(parse(text)),
             Part::Revision(text) => seen.add(text),
         };
         match self {

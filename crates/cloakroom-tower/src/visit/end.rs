@@ -142,12 +142,8 @@ impl super::State {
 }
 
 impl Live {
-    /// What was left of the absolute lifetime when the record was read. The store's time then
-    /// follows from what was left of the shorter limit, so that no two clocks are compared.
+    /// What was left of the absolute lifetime when the record was read.
     fn left_for_good(&self) -> Duration {
-        let record = &self.record;
-        let idle_deadline = record.last_seen.saturating_add(record.idle);
-        let read = idle_deadline.min(record.absolute_deadline) - self.expires_in;
-        (record.absolute_deadline - read).max(Duration::SECOND)
+        (self.record.absolute_deadline - self.read_at()).max(Duration::SECOND)
     }
 }

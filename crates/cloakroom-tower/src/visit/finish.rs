@@ -57,6 +57,14 @@ impl Visit {
         }
     }
 
+    /// Drops the request's changes, because of this.
+    pub(crate) async fn refuse(&self, error: Error) -> Farewell {
+        let _turn = self.turn.lock().await;
+        self.discard();
+        let goes_on = self.goes_on_without(error.kind());
+        self.farewell((!goes_on).then_some(error))
+    }
+
     fn discard(&self) {
         let mut state = self.state();
         if !state.change.is_empty() {
@@ -118,11 +126,12 @@ impl Visit {
         if attributes.size() > inner.policy.max_size {
             return Err(too_large());
         }
+        let lifetime = self.state().lifetime.unwrap_or(inner.policy.lifetime);
         let created = self
             .create(Draft {
                 bucket: None,
                 handle: Handle::generate(&*inner.entropy)?,
-                lifetime: inner.policy.lifetime,
+                lifetime,
                 revision: 1,
                 login: None,
                 attributes,

@@ -1,10 +1,10 @@
 //! Logging in: a new id in the user's bucket, then the old one retired.
 
-use super::{Found, Live, Visit, create::Draft, too_large};
+use super::{Found, Live, Visit, create::Draft, lifetime, too_large};
 use crate::{Error, Result, stats};
 use cloakroom_core::{
-    Address, Attributes, Change, Committed, ErrorKind, Handle, NewLogin, Record, Replaced, Retired,
-    User,
+    Address, Attributes, Change, Committed, ErrorKind, Handle, Lifetime, NewLogin, Record,
+    Replaced, Retired, User,
 };
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ pub(crate) struct LogInRequest {
     pub(crate) user: String,
     pub(crate) device: Option<String>,
     pub(crate) remember: bool,
+    /// Limits of time of its own, in place of the policy's.
+    pub(crate) lifetime: Option<Lifetime>,
 }
 
 /// The id that a login replaces.
@@ -41,6 +43,7 @@ impl Visit {
         self.state().can_issue()?;
         self.load_in_turn().await?;
         let user = self.sessions.0.store.user(&request.user)?;
+        request.lifetime.map_or(Ok(()), lifetime::check)?;
         let old = self.old_session(&user)?;
         let change = self.state().change.clone();
         let draft = self.draft_login(&user, request, old.as_ref(), &change)?;
@@ -106,11 +109,11 @@ impl Visit {
         if attributes.size() > cap {
             return Err(too_large());
         }
-        let lifetime = if request.remember {
+        let lifetime = request.lifetime.unwrap_or(if request.remember {
             inner.policy.remembered
         } else {
             inner.policy.lifetime
-        };
+        });
         let revision = record.map_or(0, |record| record.revision);
         let login = NewLogin {
             user: user.clone(),

@@ -7,6 +7,7 @@
 mod create;
 mod end;
 mod finish;
+mod lifetime;
 mod load;
 mod log_in;
 mod update;
@@ -17,7 +18,10 @@ use crate::{
     decide::{Changed, Standing},
     transport::{Seen, Tell},
 };
-use cloakroom_core::{Address, Attributes, Change, ErrorKind, Freshness, Key, Record, SessionId};
+use bytes::Bytes;
+use cloakroom_core::{
+    Address, Attributes, Change, ErrorKind, Freshness, Key, Lifetime, Record, SessionId,
+};
 pub(crate) use finish::Farewell;
 pub(crate) use log_in::LogInRequest;
 use serde::{Serialize, de::DeserializeOwned};
@@ -40,6 +44,8 @@ pub(crate) struct Visit {
 struct State {
     found: Found,
     change: Change,
+    /// The limits of time of a session that is still to be made, if they are not the policy's.
+    lifetime: Option<Lifetime>,
     tell: Tell,
     /// The response depends on the session.
     consulted: bool,
@@ -96,6 +102,7 @@ impl Visit {
             state: Mutex::new(State {
                 found,
                 change: Change::default(),
+                lifetime: None,
                 tell: Tell::Nothing,
                 consulted: false,
                 fresh: true,
@@ -130,6 +137,16 @@ impl Visit {
         }
     }
 
+    /// The id, whether or not it leads anywhere.
+    pub(crate) fn id(&self) -> Option<SessionId> {
+        match &self.state().found {
+            Found::Unread(id) | Found::Absent(id) | Found::Live(Live { id, .. }) => {
+                Some(id.clone())
+            }
+            Found::Nothing | Found::Ended | Found::Superseded | Found::Unreachable => None,
+        }
+    }
+
     pub(crate) fn expires_in(&self) -> Option<Duration> {
         match &self.state().found {
             Found::Live(live) => Some(live.expires_in),
@@ -153,20 +170,36 @@ impl Visit {
     where
         Q: Serialize + ?Sized,
     {
-        let value = Attributes::encode(key.name(), value)?;
+        self.write(key.name(), Attributes::encode(key.name(), value)?)
+    }
+
+    /// Sets an attribute to an encoded value.
+    pub(crate) fn write(&self, name: &str, value: Bytes) -> Result<()> {
         let max = self.sessions.0.policy.max_size;
         let mut state = self.state();
         state.consulted = true;
-        if state.size_with(key.name(), value.len()) > max {
+        if state.size_with(name, value.len()) > max {
             return Err(too_large());
         }
-        if state.fresh && state.stored(key.name()) == Some(&value) {
+        if state.fresh && state.stored(name) == Some(&value) {
             // Written already: nothing to do, and what was pending is taken back.
-            state.change.forget(key.name());
+            state.change.forget(name);
         } else {
-            state.change.write(key.name(), Some(value));
+            state.change.write(name, Some(value));
         }
         Ok(())
+    }
+
+    /// All attributes, with this request's own pending changes.
+    pub(crate) fn attributes(&self) -> Attributes {
+        let mut state = self.state();
+        state.consulted = true;
+        let mut all = match &state.found {
+            Found::Live(live) => live.record.attributes.clone(),
+            _ => Attributes::default(),
+        };
+        all.apply(&state.change);
+        all
     }
 
     pub(crate) fn remove(&self, name: &str) {
@@ -187,14 +220,14 @@ impl Visit {
 
 impl State {
     /// What the store holds of an attribute, as far as is known.
-    fn stored(&self, name: &str) -> Option<&bytes::Bytes> {
+    fn stored(&self, name: &str) -> Option<&Bytes> {
         match &self.found {
             Found::Live(live) => live.record.attributes.raw(name),
             _ => None,
         }
     }
 
-    fn raw(&self, name: &str) -> Option<&bytes::Bytes> {
+    fn raw(&self, name: &str) -> Option<&Bytes> {
         self.change
             .pending(name)
             .unwrap_or_else(|| self.stored(name))
@@ -203,7 +236,7 @@ impl State {
     /// The size of all attributes if this one had a value of so many bytes. A lower bound for a
     /// session that was not read; the store counts exactly.
     fn size_with(&self, name: &str, bytes: usize) -> usize {
-        let others = |(n, v): (&str, &bytes::Bytes)| if n == name { 0 } else { n.len() + v.len() };
+        let others = |(n, v): (&str, &Bytes)| if n == name { 0 } else { n.len() + v.len() };
         let kept: usize = match &self.found {
             Found::Live(live) => {
                 let stored = live.record.attributes.iter();

@@ -1,0 +1,169 @@
+//! Sessions that another store still has.
+
+use super::{Base, SharedStore, base::attributes, left, shown, to};
+use crate::entry::{Data, Entry, Result};
+use cloakroom_core::{Address, BoxFuture};
+use std::fmt;
+use time::Duration;
+
+/// A tower-sessions store, whichever its version.
+pub(crate) trait Before: fmt::Debug + Send + Sync {
+    fn create<'a>(&'a self, entry: &'a mut Entry) -> BoxFuture<'a, Result<()>>;
+    fn save<'a>(&'a self, entry: &'a Entry) -> BoxFuture<'a, Result<()>>;
+    fn load(&self, id: i128) -> BoxFuture<'_, Result<Option<Entry>>>;
+    fn delete(&self, id: i128) -> BoxFuture<'_, Result<()>>;
+}
+
+/// How far the way from another store has been gone.
+///
+/// | | instances with the other store alone | with `Alongside` | with `TakeOver` |
+/// |---|---|---|---|
+/// | may run beside `Alongside` | yes | yes | yes |
+/// | may run beside `TakeOver` | no | yes | yes |
+///
+/// So a rolling deploy that logs nobody out has two steps: the first brings `Alongside` to all
+/// instances, the second `TakeOver`. Either may be rolled back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Migration {
+    /// Instances that know the other store alone still run. Sessions are made, and stay, there; what
+    /// others took over is found here.
+    Alongside,
+    /// All instances know both. A session is taken over when it is first used, and new ones are made
+    /// here.
+    TakeOver,
+}
+
+impl SharedStore {
+    /// Looks for a session that is not here.
+    pub(super) async fn look_before(
+        &self,
+        before: &dyn Before,
+        how: Migration,
+        id: i128,
+    ) -> Result<Option<Entry>> {
+        let Some(found) = before.load(id).await? else {
+            // Another instance may have taken it over between the two looks.
+            return self.look_once_more(id).await;
+        };
+        if left(found.expiry_date) < Duration::MILLISECOND {
+            return Ok(None);
+        }
+        match how {
+            Migration::Alongside => Ok(Some(lent(found))),
+            Migration::TakeOver => self.take_over(before, found).await,
+        }
+    }
+
+    async fn look_once_more(&self, id: i128) -> Result<Option<Entry>> {
+        let now = cloakroom_core::Freshness::NOW;
+        Ok(match self.look(self.address(id), now).await? {
+            super::Looked::Found { data, base, .. } => Some(shown(id, data, &base)),
+            super::Looked::Gone => Some(super::gone(id)),
+            super::Looked::Absent => None,
+        })
+    }
+
+    /// Makes the session here, then ends it there. Of several that do so at once one makes it.
+    async fn take_over(&self, before: &dyn Before, found: Entry) -> Result<Option<Entry>> {
+        let Some(draft) = self.draft(&found)? else {
+            return Ok(None);
+        };
+        let (id, at) = (found.id, self.address(found.id));
+        match draft.user.clone() {
+            Some(user) if user.bucket != at.bucket => {
+                // All sessions of a user lie in one bucket, and the client keeps its id.
+                let there = self.address(self.draw(Some(&user))?);
+                if self.made(there, &draft).await? && !self.points(at, there, &draft).await? {
+                    self.end(there).await?;
+                }
+            }
+            _ => drop(self.made(at, &draft).await?),
+        }
+        before.delete(id).await?;
+        self.look_once_more(id).await
+    }
+
+    /// Lets the session's id lead there; `false` if it leads somewhere already.
+    async fn points(
+        &self,
+        at: Address,
+        there: Address,
+        draft: &super::create::Draft,
+    ) -> Result<bool> {
+        let pointer = super::create::Draft::pointer(draft.lifetime, to(there)?);
+        self.made(at, &pointer).await
+    }
+
+    pub(super) async fn create_before(&self, before: &dyn Before, entry: &mut Entry) -> Result<()> {
+        let own = without_base(entry);
+        let mut made = own;
+        before.create(&mut made).await?;
+        entry.id = made.id;
+        Base::before(&made).put(&mut entry.data);
+        Ok(())
+    }
+
+    /// Writes what changed to what the other store has now, unless it has nothing any more.
+    pub(super) async fn save_before(
+        &self,
+        before: &dyn Before,
+        entry: &Entry,
+        base: &Base,
+    ) -> Result<()> {
+        let Some(mut now) = before.load(entry.id).await? else {
+            // It ended, or was taken over since.
+            return self.save_taken_over(entry, base).await;
+        };
+        for (name, value) in base.changes(&entry.data)?.writes() {
+            match value {
+                Some(value) => {
+                    let value = cloakroom_core::Attributes::decode(name, value)?;
+                    now.data.insert(name.to_owned(), value);
+                }
+                None => drop(now.data.remove(name)),
+            }
+        }
+        now.expiry_date = entry.expiry_date;
+        before.save(&now).await
+    }
+
+    async fn save_taken_over(&self, entry: &Entry, base: &Base) -> Result<()> {
+        let Some(found) = self.look_once_more(entry.id).await? else {
+            return Ok(());
+        };
+        let Some(its_base) = Base::read(&found).filter(|base| !base.gone) else {
+            return Ok(());
+        };
+        let change = base.changes(&entry.data)?;
+        if change.is_empty() {
+            return Ok(());
+        }
+        let own = self.address(entry.id);
+        let lies = its_base.lies(self.0.sessions.store().buckets());
+        self.commit(lies.unwrap_or(own), &change).await
+    }
+
+    /// What the other store holds now of a session that was cleared.
+    pub(super) async fn base_before(&self, id: i128) -> Result<Option<Base>> {
+        let Some((before, _)) = &self.0.before else {
+            return Ok(None);
+        };
+        let found = before.load(id).await?;
+        Ok(found.map(|found| Base::before(&found)))
+    }
+}
+
+/// A session that stays in the other store.
+fn lent(mut found: Entry) -> Entry {
+    Base::before(&found).put(&mut found.data);
+    found
+}
+
+fn without_base(entry: &Entry) -> Entry {
+    let own = attributes(&entry.data).map(|(name, value)| (name.clone(), value.clone()));
+    Entry {
+        id: entry.id,
+        data: own.collect::<Data>(),
+        expiry_date: entry.expiry_date,
+    }
+}

@@ -1,0 +1,246 @@
+//! The store under tower-sessions' own layer.
+
+mod base;
+mod before;
+mod create;
+mod save;
+
+pub(crate) use before::Before;
+pub use before::Migration;
+
+use crate::{
+    Users,
+    entry::{Data, Entry, Result, id_bytes, values},
+};
+use base::Base;
+use cloakroom_core::{Address, Attributes, Digest, Freshness, Loaded, Record, SessionId};
+use cloakroom_tower::Sessions;
+use std::sync::Arc;
+use time::{Duration, OffsetDateTime};
+
+/// Where a session that was taken over says that it lies elsewhere.
+const ELSEWHERE: &str = "cloakroom.elsewhere";
+
+/// A store for tower-sessions' `SessionManagerLayer`, 0.14 and 0.15, over Cloakroom's sessions.
+///
+/// Reads come from near copies, writes send what changed and nothing else, and what was revoked
+/// stays so. Clones share everything.
+///
+/// ```
+/// use cloakroom_tower::{MemoryStore, Sessions};
+/// use cloakroom_tower_sessions::{SharedStore, Users};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> cloakroom_tower::Result<()> {
+/// let sessions = Sessions::builder(MemoryStore::new()).max_sessions_per_user(5).build().await?;
+/// let store = SharedStore::new(&sessions).users(Users::axum_login());
+/// // tower_sessions::SessionManagerLayer::new(store) from here on as ever; and:
+/// assert!(sessions.list("7").await?.is_empty());
+/// sessions.revoke_user("7").await?;
+/// # let _ = store; Ok(()) }
+/// ```
+///
+/// # Consistency
+///
+/// - **Reads** are stale by no more than the
+///   [`max_staleness`](cloakroom_tower::SessionsBuilder::max_staleness) of the `Sessions`, as a rule by
+///   milliseconds. tower-sessions' cookie tells no revision, so a client reads its own writes at
+///   once on the instance that made them, and elsewhere within that time. With a staleness of zero
+///   each read asks the store.
+/// - **Saves** write the attributes that changed since the session was loaded, one round trip; two
+///   overlapping requests that change different ones both survive. A save that changes nothing but
+///   the expiry slides the idle window in the background, once in a touch interval.
+/// - **A session that has ended stays so**: a save on it writes nothing and answers `Ok`, as
+///   tower-sessions expects.
+/// - **An empty session is not kept**: `create` of a record without data writes nothing. So
+///   `always_save` does not store a session for each id that somebody made up.
+///
+/// # What counts
+///
+/// The expiry is the layer's (`with_expiry`, `set_expiry`); of the `Sessions` count the staleness,
+/// the cap on the size, the touch interval and the limit per user, and none of its timeouts and
+/// cookies.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct SharedStore(Arc<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
+    sessions: Sessions,
+    users: Users,
+    before: Option<(Arc<dyn Before>, Migration)>,
+}
+
+impl SharedStore {
+    /// A store over these sessions, which list and revoke what it keeps.
+    pub fn new(sessions: &Sessions) -> Self {
+        Self(Arc::new(Inner {
+            sessions: sessions.clone(),
+            users: Users::default(),
+            before: None,
+        }))
+    }
+
+    /// How to find whose session it is.
+    ///
+    /// A session gets its user where its id is made: so the id must be cycled at login, as axum-login
+    /// does. A save that brings another user than the session was made for is refused; see
+    /// [`log in`](crate#users).
+    pub fn users(self, users: Users) -> Self {
+        self.with(|inner| inner.users = users)
+    }
+
+    pub(crate) fn migrating(self, before: Arc<dyn Before>, how: Migration) -> Self {
+        self.with(|inner| inner.before = Some((before, how)))
+    }
+
+    fn with(self, change: impl FnOnce(&mut Inner)) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        change(&mut inner);
+        Self(Arc::new(inner))
+    }
+
+    fn address(&self, id: i128) -> Address {
+        let id = SessionId::short(id_bytes(id));
+        let buckets = self.0.sessions.store().buckets();
+        Address {
+            // A short id always has one.
+            bucket: id.bucket(buckets).unwrap_or_else(|| buckets.of_hash(0)),
+            digest: id.digest(),
+        }
+    }
+
+    pub(crate) async fn load(&self, id: i128) -> Result<Option<Entry>> {
+        let need = self.0.sessions.freshness();
+        match self.look(self.address(id), need).await? {
+            Looked::Found { data, base, .. } => Ok(Some(shown(id, data, &base))),
+            // Without a session, tower-sessions would have the client forget its id, which may be
+            // a newer one by now. An empty one harms nothing: saves on it write nothing.
+            Looked::Gone => Ok(Some(gone(id))),
+            Looked::Absent => match &self.0.before {
+                Some((before, how)) => self.look_before(&**before, *how, id).await,
+                None => Ok(None),
+            },
+        }
+    }
+
+    /// Ends the session, and what leads to it.
+    pub(crate) async fn delete(&self, id: i128) -> Result<()> {
+        let at = self.address(id);
+        // Nothing, where a copy is near, as it is when the request has used its session.
+        if let Looked::Found {
+            lies: Some(there), ..
+        } = self.look(at, self.0.sessions.freshness()).await?
+        {
+            self.end(there).await?;
+        }
+        self.end(at).await?;
+        match &self.0.before {
+            Some((before, _)) => before.delete(id).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn end(&self, at: Address) -> Result<()> {
+        self.0.sessions.store().end(at).await?;
+        self.0.sessions.ended(at);
+        Ok(())
+    }
+
+    /// Looks a session up, where it is or where that says it lies.
+    async fn look(&self, at: Address, need: Freshness) -> Result<Looked> {
+        let looked = self.look_at(at, need).await?;
+        let Looked::Found {
+            lies: Some(there), ..
+        } = looked
+        else {
+            return Ok(looked);
+        };
+        Ok(match self.look_at(there, need).await? {
+            Looked::Found { data, base, .. } => Looked::Found {
+                data,
+                base: base.lying(there),
+                lies: Some(there),
+            },
+            nothing => nothing,
+        })
+    }
+
+    async fn look_at(&self, at: Address, need: Freshness) -> Result<Looked> {
+        let sessions = &self.0.sessions;
+        match sessions.store().load(at, need).await? {
+            Loaded::Found { record, expires_in } => {
+                let lies = self.elsewhere(&record);
+                if lies.is_some() {
+                    // It lives for as long as it is used.
+                    let ago = (record.idle - expires_in).max(Duration::ZERO);
+                    sessions.used(at, ago);
+                }
+                let data = values(&record.attributes)?;
+                let base = Base::of(&record, expires_in, &data);
+                Ok(Looked::Found { data, base, lies })
+            }
+            Loaded::Superseded | Loaded::Ended => Ok(Looked::Gone),
+            Loaded::Absent => Ok(Looked::Absent),
+        }
+    }
+
+    fn elsewhere(&self, record: &Record) -> Option<Address> {
+        let text: String = record.attributes.get(ELSEWHERE).ok()??;
+        let (bucket, digest) = text.split_once('.')?;
+        Some(Address {
+            bucket: self
+                .0
+                .sessions
+                .store()
+                .buckets()
+                .get(bucket.parse().ok()?)?,
+            digest: Digest::from_hex(digest.as_bytes()).ok()?,
+        })
+    }
+}
+
+/// What says that a session lies elsewhere.
+fn to(there: Address) -> cloakroom_core::Result<Attributes> {
+    let text = format!("{}.{}", there.bucket.index(), there.digest.to_hex());
+    let mut attributes = Attributes::default();
+    attributes.set(ELSEWHERE, Some(Attributes::encode(ELSEWHERE, &text)?));
+    Ok(attributes)
+}
+
+/// What a look for a session found.
+enum Looked {
+    Found {
+        data: Data,
+        base: Base,
+        lies: Option<Address>,
+    },
+    /// It ended, or got a newer id, a moment ago.
+    Gone,
+    Absent,
+}
+
+/// A session as tower-sessions gets it.
+fn shown(id: i128, mut data: Data, base: &Base) -> Entry {
+    base.put(&mut data);
+    Entry {
+        id,
+        data,
+        expiry_date: base.expires(),
+    }
+}
+
+fn gone(id: i128) -> Entry {
+    let mut data = Data::new();
+    Base::gone().put(&mut data);
+    Entry {
+        id,
+        data,
+        expiry_date: OffsetDateTime::now_utc().saturating_add(cloakroom_core::MARKED_FOR),
+    }
+}
+
+/// How long is left until then, by this machine's clock, which tower-sessions reckons by too.
+fn left(until: OffsetDateTime) -> Duration {
+    let left = until - OffsetDateTime::now_utc();
+    left.min(Duration::days(36_525))
+}
