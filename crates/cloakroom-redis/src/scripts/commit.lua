@@ -1,13 +1,12 @@
 -- KEYS: the record. Says gone and writes nothing when the session has ended.
-hash_is_ours()
 local key, digest, max_size = KEYS[1], ARGV[3], tonumber(ARGV[4])
 local expected, writes = tonumber(ARGV[5]), tonumber(ARGV[6])
 
 local header = redis.call('HMGET', key, '~r', '~s', '~i', '~x', '~z', '~k', '~a', '~e')
-if header[2] == 'superseded' then return {'superseded'} end
-if not header[1] or not lives(header[8]) then return {'gone'} end
+if header[2] == 'superseded' then return unwritten({'superseded'}) end
+if not header[1] or not lives(header[8]) then return unwritten({'gone'}) end
 local left = tonumber(header[4]) - now
-if left <= 0 then return {'gone'} end
+if left <= 0 then return unwritten({'gone'}) end
 
 local at, conflict, current = 7, false, {}
 for i = 1, expected do
@@ -17,7 +16,7 @@ for i = 1, expected do
   current[i] = held
   at = at + 3
 end
-if conflict then return {'conflict', header[1], current} end
+if conflict then return unwritten({'conflict', header[1], current}) end
 
 -- What an attribute's name counts: the field of one that begins with '~' bears another.
 local function length(field) return #field - (string.byte(field) == 126 and 1 or 0) end
@@ -37,7 +36,7 @@ for _ = 1, writes do
   at = at + 3
 end
 -- What is over a cap that was lowered may still shrink.
-if size > max_size and size > tonumber(header[5]) then return {'too large', size} end
+if size > max_size and size > tonumber(header[5]) then return unwritten({'too large', size}) end
 
 -- An index that was lost is found again, one session at a time.
 if header[6] then enter(header[6], header[7] .. '000', digest, left) end
