@@ -11,7 +11,7 @@
 //! | `history`, `checker`, `verdict` | what was answered, and what that proves |
 //! | `loss`, `fate` | what Redis itself lost with a master, and what may follow from that |
 //! | `suite` | the runs that must find nothing |
-//! | `emptied`, `one_server` | faults that take a deployment of their own |
+//! | `emptied`, `refusing`, `replaced` | faults that take a deployment of their own |
 //! | `mutants` | the runs that must find something: a check that can't fail proves nothing |
 //!
 //! `CLOAKROOM_FAULT_RUNS=n` makes that many runs and prints a table, `CLOAKROOM_FAULT_SEED=n` runs one
@@ -28,10 +28,10 @@ mod history;
 mod loss;
 mod mutants;
 mod network;
-mod one_server;
 mod panics;
 mod random;
 mod refusing;
+mod replaced;
 mod run;
 mod suite;
 mod table;

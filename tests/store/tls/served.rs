@@ -66,9 +66,12 @@ impl Two {
     /// Waits until the second instance hears what happens to this session.
     async fn listens(&self, at: Address) {
         let channel = self.second.channel().unwrap();
+        // Of now: what was proven before a failover says nothing of the new master.
+        let asked = SystemClock.moment();
         let proven = || async {
-            let lease = channel.lease(at.bucket);
-            lease.age(lease.term, SystemClock.moment()).is_some()
+            let (lease, now) = (channel.lease(at.bucket), SystemClock.moment());
+            let age = lease.age(lease.term, now);
+            age.is_some_and(|age| age < now.since(asked))
         };
         assert!(eventually(LIMIT, proven).await, "it doesn't listen");
     }

@@ -1,15 +1,14 @@
 -- KEYS: the record. Says gone and writes nothing when the session has ended.
-hash_is_ours()
 local key, digest, max_size = KEYS[1], ARGV[3], tonumber(ARGV[4])
 local expected, writes = tonumber(ARGV[5]), tonumber(ARGV[6])
 -- Other limits of time, or '' for those that it has.
 local idle, absolute, remembered = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
 
 local header = redis.call('HMGET', key, '~r', '~s', '~i', '~x', '~z', '~k', '~a', '~e')
-if header[2] == 'superseded' then return {'superseded'} end
-if not header[1] or not lives(header[8]) then return {'gone'} end
+if header[2] == 'superseded' then return unwritten({'superseded'}) end
+if not header[1] or not lives(header[8]) then return unwritten({'gone'}) end
 local left = tonumber(header[4]) - now
-if left <= 0 then return {'gone'} end
+if left <= 0 then return unwritten({'gone'}) end
 
 local at, conflict, current = 10, false, {}
 for i = 1, expected do
@@ -19,7 +18,7 @@ for i = 1, expected do
   current[i] = held
   at = at + 3
 end
-if conflict then return {'conflict', header[1], current} end
+if conflict then return unwritten({'conflict', header[1], current}) end
 
 -- What an attribute's name counts: the field of one that begins with '~' bears another.
 local function length(field) return #field - (string.byte(field) == 126 and 1 or 0) end
@@ -39,7 +38,7 @@ for _ = 1, writes do
   at = at + 3
 end
 -- What is over a cap that was lowered may still shrink.
-if size > max_size and size > tonumber(header[5]) then return {'too large', size} end
+if size > max_size and size > tonumber(header[5]) then return unwritten({'too large', size}) end
 
 if idle then
   left = absolute

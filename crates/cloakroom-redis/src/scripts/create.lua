@@ -5,7 +5,7 @@ local user, name, device = ARGV[10], ARGV[11], ARGV[12]
 local limit, refuse, replaces, replaced = tonumber(ARGV[13]), ARGV[14] == '1', ARGV[15], ARGV[16]
 local key = KEYS[1]
 
-if redis.call('EXISTS', key) == 1 then return {'collision'} end
+if redis.call('EXISTS', key) == 1 then return unwritten({'collision'}) end
 
 local evicted = {}
 if user ~= '' then
@@ -14,7 +14,7 @@ if user ~= '' then
     for _, d in ipairs(sessions_of(user)) do
       if d ~= replaces then held[#held + 1] = d end
     end
-    if #held >= limit and refuse then return {'limit'} end
+    if #held >= limit and refuse then return unwritten({'limit'}) end
     for i = 1, #held + 1 - limit do
       evicted[i] = held[i]
       finish(held[i])

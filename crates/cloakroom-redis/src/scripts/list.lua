@@ -1,8 +1,7 @@
 -- KEYS: the user's index. The user's live sessions by order of login.
-index_is_ours()
 local user, found = ARGV[3], {}
 for _, digest in ipairs(sessions_of(user)) do
   found[#found + 1] =
     redis.call('HMGET', record(digest), '~h', '~l', '~c', '~a', '~t', '~m')
 end
-return found
+return unwritten_index(found)

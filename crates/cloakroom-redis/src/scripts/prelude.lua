@@ -16,11 +16,19 @@ local function epoch()
 end
 local function lives(its_epoch) return (its_epoch or '') == epoch() end
 
--- A write that changes nothing and goes nowhere. A master that was replaced and doesn't know it, or
--- can't reach its replicas, refuses it; without, it would say of what others made since that there
--- is nothing to end, to write to or to list. Takes the first key: others may have moved away.
-local function hash_is_ours() redis.call('HDEL', KEYS[1], '~-') end
-local function index_is_ours() redis.call('ZREM', KEYS[1], '-') end
+-- For an answer that writes nothing: after a write that changes nothing. A master that was replaced
+-- and doesn't know it, or can't reach its replicas, refuses it; without, it would say of what others
+-- made since that there is nothing to end, to write to or to list. Writes to the first key: others may
+-- have moved away. Not before an answer that writes: a full server lets a script go on that has
+-- written already.
+local function unwritten(answer)
+  redis.call('HDEL', KEYS[1], '~-')
+  return answer
+end
+local function unwritten_index(answer)
+  redis.call('ZREM', KEYS[1], '-')
+  return answer
+end
 
 -- "Your copy is stale": the new revision, or '-' when the session ended. Numbered, so that whoever
 -- listens can tell that nothing is missing.

@@ -1,5 +1,4 @@
 -- KEYS: the user's index. Ends one, all, or all but one of a user's sessions; says which.
-index_is_ours()
 local user, which, what, ended = ARGV[3], ARGV[4], ARGV[5], {}
 for _, digest in ipairs(sessions_of(user)) do
   local named = redis.call('HGET', record(digest), '~h') == what
@@ -10,4 +9,5 @@ for _, digest in ipairs(sessions_of(user)) do
     ended[#ended + 1] = digest
   end
 end
+if #ended == 0 then return unwritten_index({'ok', ended}) end
 return {'ok', ended}

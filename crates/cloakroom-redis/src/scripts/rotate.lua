@@ -1,13 +1,12 @@
 -- KEYS: the record, and where it shall lie. Copies, then retires; never RENAME.
-hash_is_ours()
 local old, new = ARGV[3], ARGV[4]
 
 local header = redis.call('HMGET', KEYS[1], '~r', '~s', '~k', '~i', '~x', '~e')
-if header[2] == 'superseded' then return {'superseded'} end
-if not header[1] or not lives(header[6]) then return {'gone'} end
+if header[2] == 'superseded' then return unwritten({'superseded'}) end
+if not header[1] or not lives(header[6]) then return unwritten({'gone'}) end
 local left = tonumber(header[5]) - now
-if left <= 0 then return {'gone'} end
-if redis.call('EXISTS', KEYS[2]) == 1 then return {'collision'} end
+if left <= 0 then return unwritten({'gone'}) end
+if redis.call('EXISTS', KEYS[2]) == 1 then return unwritten({'collision'}) end
 
 if header[3] then
   local order = redis.call('ZSCORE', index(header[3]), old)

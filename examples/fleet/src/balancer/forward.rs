@@ -18,7 +18,7 @@ use http::{
     header::{CONTENT_LENGTH, SET_COOKIE},
     request::Parts,
 };
-use http_body_util::{LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper_util::client::legacy;
 use std::{
     error::Error,
@@ -33,6 +33,10 @@ const RESPONSE_LIMIT: Duration = Duration::from_secs(15);
 
 /// The longest body of a request, in bytes.
 const LONGEST_BODY: usize = 1024 * 1024;
+
+/// How much of a body that is too long is still read, and for how long.
+const LONGEST_LINGER_BYTES: usize = 16 * LONGEST_BODY;
+const LONGEST_LINGER: Duration = Duration::from_secs(2);
 
 /// Why nobody answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +84,11 @@ impl Balancer {
         placement: &Placement,
     ) -> Result<(&Slot, Response), (Option<&Slot>, Trouble)> {
         let (mut parts, body) = request.into_parts();
-        let body = limited(&parts, body).map_err(|trouble| (None, trouble))?;
+        if is_too_long(&parts) {
+            linger(body).await;
+            return Err((None, Trouble::TooLong));
+        }
+        let body = Lender::new(Body::new(Limited::new(body, LONGEST_BODY)));
         headers::strip(&mut parts.headers);
         headers::set_peer(&mut parts.headers, peer.ip());
         for index in self.turns.order(&self.slots, placement.version) {
@@ -118,16 +126,22 @@ impl Balancer {
     }
 }
 
-/// The body with its limit, refused at once if its announced length is beyond it.
-fn limited(parts: &Parts, body: Body) -> Result<Lender, Trouble> {
+/// Whether the body's announced length is beyond the limit.
+fn is_too_long(parts: &Parts) -> bool {
     let announced = parts
         .headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok());
-    match announced.and_then(|length| length.parse::<usize>().ok()) {
-        Some(length) if length > LONGEST_BODY => Err(Trouble::TooLong),
-        _ => Ok(Lender::new(Body::new(Limited::new(body, LONGEST_BODY)))),
-    }
+    let announced = announced.and_then(|length| length.parse::<usize>().ok());
+    announced.is_some_and(|length| length > LONGEST_BODY)
+}
+
+/// Reads on for a moment, and forgets it: a client that is still sending when the connection ends
+/// never sees the answer.
+async fn linger(body: Body) {
+    let mut rest = Limited::new(body, LONGEST_LINGER_BYTES);
+    let read_on = async { while let Some(Ok(_)) = rest.frame().await {} };
+    let _ = timeout(LONGEST_LINGER, read_on).await;
 }
 
 /// The request as the instance gets it: the same, addressed to its port.
@@ -207,10 +221,7 @@ mod tests {
 
     #[test]
     fn a_body_beyond_the_limit_is_refused_by_its_length() {
-        assert!(limited(&parts("/", "1048576"), Body::empty()).is_ok());
-        assert_eq!(
-            limited(&parts("/", "1048577"), Body::empty()).unwrap_err(),
-            Trouble::TooLong
-        );
+        assert!(!is_too_long(&parts("/", "1048576")));
+        assert!(is_too_long(&parts("/", "1048577")));
     }
 }

@@ -1,4 +1,4 @@
-//! An address that leads to another server by now, while a connection to the old one stands.
+//! A server that was replaced and doesn't know it, while connections to it stand.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,8 +20,17 @@ const WITHIN: Freshness = Freshness {
     ..Freshness::NOW
 };
 
-/// How long a session is shown that ended on the new server, if it is shown for longer than that.
-async fn shown_for(driver: impl Driver + Copy, rules: ChannelRules) -> Duration {
+/// What an instance still has to do with the old server.
+#[derive(Debug, Clone, Copy)]
+enum Left {
+    /// Its commands go there. Messages come from the new one, to which the address leads by now.
+    Commands,
+    /// Everything goes there: it became the replica of nobody, and kept its connections.
+    Everything,
+}
+
+/// How long a session is shown that ended on the new server.
+async fn shown_for(driver: impl Driver + Copy, left: Left, rules: ChannelRules) -> Duration {
     let old = RedisServer::start().await;
     let new = replica_of(&old).await;
     let network = Arc::new(Network::default());
@@ -48,19 +57,23 @@ async fn shown_for(driver: impl Driver + Copy, rules: ChannelRules) -> Duration 
     let copied = || async { holds(&new, session.at).await };
     assert!(eventually(LIMIT, copied).await);
 
-    // From here on the address leads to the new server; the old one knows nothing of it.
     let before = term();
     new.command(&["REPLICAOF", "NO", "ONE"]).await;
-    network.redirect(old.port(), new.port());
-    for link in network.links(&[Kind::Messages]) {
-        link.cut_now(usize::MAX);
+    if let Left::Commands = left {
+        network.redirect(old.port(), new.port());
+        for link in network.links(&[Kind::Messages]) {
+            link.cut_now(usize::MAX);
+        }
+        let again = || async { term() > before && proven() };
+        assert!(eventually(LIMIT, again).await);
     }
-    let again = || async { term() > before && proven() };
-    assert!(eventually(LIMIT, again).await);
 
-    // A copy of that term, and then its end, by somebody who knows the new one alone.
+    // A copy of the present term, and then its end, by somebody who knows the new server alone.
     let loaded = near.load(session.at, WITHIN).await.unwrap();
     assert!(matches!(loaded, Loaded::Found { .. }));
+    if let Left::Everything = left {
+        old.command(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    }
     let elsewhere = cloakroom::redis::store_with(driver, new.url())
         .connect()
         .await
@@ -93,27 +106,51 @@ async fn replica_of(main: &RedisServer) -> RedisServer {
         .await
 }
 
-async fn messages_come_from_where_commands_go(driver: impl Driver + Copy) {
-    let shown = shown_for(driver, ChannelRules::ALL).await;
-    println!("{driver:?}: shown for {shown:?} after its end");
+/// With all rules within the bound, and without this one for ever.
+async fn needs(driver: impl Driver + Copy, left: Left, without: ChannelRules) {
+    let shown = shown_for(driver, left, ChannelRules::ALL).await;
+    println!("{driver:?}, {left:?}: shown for {shown:?} after its end");
     assert!(shown < BOUND);
-    let without = ChannelRules {
-        one_server: false,
-        ..ChannelRules::ALL
-    };
-    let shown = shown_for(driver, without).await;
+    let shown = shown_for(driver, left, without).await;
     assert!(
         shown > 3 * BOUND,
         "without the rule it is shown for ever: {shown:?}"
     );
 }
 
+async fn messages_come_from_where_commands_go(driver: impl Driver + Copy) {
+    let without = ChannelRules {
+        one_server: false,
+        ..ChannelRules::ALL
+    };
+    needs(driver, Left::Commands, without).await;
+}
+
+/// Nothing else would tell an instance that only reads its copies.
+async fn a_renewal_writes(driver: impl Driver + Copy) {
+    let without = ChannelRules {
+        write: false,
+        ..ChannelRules::ALL
+    };
+    needs(driver, Left::Everything, without).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis() {
+async fn messages_come_from_where_commands_go_redis() {
     messages_come_from_where_commands_go(RedisDriver).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fred() {
+async fn messages_come_from_where_commands_go_fred() {
     messages_come_from_where_commands_go(FredDriver).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewal_writes_redis() {
+    a_renewal_writes(RedisDriver).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewal_writes_fred() {
+    a_renewal_writes(FredDriver).await;
 }
