@@ -26,9 +26,8 @@ macro_rules! version {
             use axum::{Json, Router};
             use http::StatusCode;
             use serde_json::Value;
-            use $theirs::session_store;
-            use $theirs::{Expiry, Session, SessionManagerLayer, SessionStore};
             use time::{Duration, OffsetDateTime};
+            use $theirs::{Expiry, Session, SessionManagerLayer, SessionStore};
 
             use super::Meeting;
 
@@ -44,11 +43,20 @@ macro_rules! version {
                     .route("/nothing", get(async |_: Session| "nothing"))
                     .route("/attr/{key}", get(read).put(write).delete(remove))
                     .route("/json/{key}", get(read).put(write_json))
-                    .route("/id", get(async |s: Session| s.id().map(|id| id.to_string()).unwrap_or_default()))
+                    .route(
+                        "/id",
+                        get(async |s: Session| s.id().map(|id| id.to_string()).unwrap_or_default()),
+                    )
                     .route("/meet/{key}", post(meet))
-                    .route("/flush", post(async |s: Session| s.flush().await.map_err(failed)))
+                    .route(
+                        "/flush",
+                        post(async |s: Session| s.flush().await.map_err(failed)),
+                    )
                     .route("/flush-and-fail", post(flush_and_fail))
-                    .route("/cycle", post(async |s: Session| s.cycle_id().await.map_err(failed)))
+                    .route(
+                        "/cycle",
+                        post(async |s: Session| s.cycle_id().await.map_err(failed)),
+                    )
                     .route("/cycle-and-fail", post(cycle_and_fail))
                     .route("/clear", post(async |s: Session| s.clear().await))
                     .route("/save/{key}", post(save))
@@ -83,13 +91,6 @@ macro_rules! version {
                 routes(meeting).layer(layer)
             }
 
-            /// The store as tower-sessions sees it.
-            pub(crate) async fn is_there(store: &impl SessionStore, id: &str) -> bool {
-                let id = id.parse().unwrap();
-                let found: session_store::Result<_> = store.load(&id).await;
-                found.unwrap().is_some()
-            }
-
             async fn read(s: Session, Path(key): Path<String>) -> Answer<String> {
                 match s.get_value(&key).await.map_err(failed)? {
                     Some(Value::String(text)) => Ok(text),
@@ -102,7 +103,11 @@ macro_rules! version {
                 s.insert(&key, value).await.map_err(failed)
             }
 
-            async fn write_json(s: Session, Path(key): Path<String>, value: Json<Value>) -> Answer<()> {
+            async fn write_json(
+                s: Session,
+                Path(key): Path<String>,
+                value: Json<Value>,
+            ) -> Answer<()> {
                 s.insert(&key, value.0).await.map_err(failed)
             }
 
@@ -111,7 +116,11 @@ macro_rules! version {
             }
 
             /// Reads the session, waits for all others that do so, and writes.
-            async fn meet(State(meeting): State<Meeting>, s: Session, Path(key): Path<String>) -> Answer<()> {
+            async fn meet(
+                State(meeting): State<Meeting>,
+                s: Session,
+                Path(key): Path<String>,
+            ) -> Answer<()> {
                 let _ = s.get_value("any").await.map_err(failed)?;
                 meeting.wait().await;
                 s.insert(&key, key.clone()).await.map_err(failed)

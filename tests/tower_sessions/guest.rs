@@ -28,7 +28,12 @@ pub(crate) async fn configured(
     let bucket = sessions.store().buckets().get(0).unwrap();
     let proven = || async {
         let lease = channel.lease(bucket);
-        lease.age(lease.term, cloakroom_core::Clock::moment(&cloakroom::SystemClock)).is_some()
+        lease
+            .age(
+                lease.term,
+                cloakroom_core::Clock::moment(&cloakroom::SystemClock),
+            )
+            .is_some()
     };
     assert!(eventually(LIMIT, proven).await, "the channel stands");
     sessions
@@ -52,7 +57,10 @@ pub(crate) async fn records(server: &RedisServer) -> usize {
 
 /// Sets an attribute under tower-sessions' own layer, and expects it to be taken.
 pub(crate) async fn put(browser: &mut Browser, app: &Router, key: &str, value: &str) -> Answer {
-    browser.put(app, &format!("/attr/{key}"), value).await.is(200)
+    browser
+        .put(app, &format!("/attr/{key}"), value)
+        .await
+        .is(200)
 }
 
 /// A browser with a session that holds something.

@@ -44,7 +44,11 @@ macro_rules! cases {
                 let [one, two] = two(&server).await;
                 let mut browser = visitor(&one).await;
                 for n in 0..200 {
-                    let (here, there) = if n % 2 == 0 { (&one, &two) } else { (&two, &one) };
+                    let (here, there) = if n % 2 == 0 {
+                        (&one, &two)
+                    } else {
+                        (&two, &one)
+                    };
                     put(&mut browser, here, "n", &n.to_string()).await;
                     assert_eq!(browser.attr(there, "n").await, Some(n.to_string()));
                 }
@@ -58,7 +62,14 @@ macro_rules! cases {
                 let server = RedisServer::start().await;
                 let [one, _] = two(&server).await;
                 let mut browser = visitor(&one).await;
-                assert!(Browser::new().get(&one, "/nothing").await.is(200).cookies().is_empty());
+                assert!(
+                    Browser::new()
+                        .get(&one, "/nothing")
+                        .await
+                        .is(200)
+                        .cookies()
+                        .is_empty()
+                );
                 let answer = browser.get(&one, "/nothing").await.is(200);
                 assert!(answer.cookies().is_empty() && answer.header("vary").is_empty());
                 assert_eq!(Browser::new().attr(&one, "a").await, None);
@@ -79,7 +90,13 @@ macro_rules! cases {
                 })
                 .await;
                 for n in 0..50 {
-                    let kept = || async { browser.clone().attr(&apps[n % 2], &n.to_string()).await.is_some() };
+                    let kept = || async {
+                        browser
+                            .clone()
+                            .attr(&apps[n % 2], &n.to_string())
+                            .await
+                            .is_some()
+                    };
                     assert!(eventually(LIMIT, kept).await, "{n}");
                 }
             }
@@ -137,13 +154,20 @@ macro_rules! cases {
                 for path in ["/log-in/alice", "/user/bob"] {
                     let mut browser = visitor(&app).await;
                     let old = browser.clone();
-                    let method = if path == "/user/bob" { Method::PUT } else { Method::POST };
+                    let method = if path == "/user/bob" {
+                        Method::PUT
+                    } else {
+                        Method::POST
+                    };
                     let answer = ask(&mut browser, &app, method, path).await.is(200);
                     assert!(answer.new_id().is_some(), "{path}");
                     assert_eq!(old.clone().attr(&app, "made").await, None);
                     assert_eq!(browser.attr(&app, "made").await.as_deref(), Some("yes"));
                 }
-                assert_eq!(sessions.list("alice").await.unwrap()[0].device.as_deref(), Some("yes"));
+                assert_eq!(
+                    sessions.list("alice").await.unwrap()[0].device.as_deref(),
+                    Some("yes")
+                );
                 assert_eq!(sessions.list("bob").await.unwrap().len(), 1);
                 // Another user on the same session gets none of the first one's things.
                 let mut browser = Browser::new();
@@ -162,7 +186,13 @@ macro_rules! cases {
                 for (path, seconds) in [("/live/864000", 864_000), ("/until/172800", 172_800)] {
                     let answer = browser.post(&one, path).await.is(200);
                     let line = answer.header("set-cookie")[0].to_owned();
-                    let age = line.split("Max-Age=").nth(1).unwrap().split(';').next().unwrap();
+                    let age = line
+                        .split("Max-Age=")
+                        .nth(1)
+                        .unwrap()
+                        .split(';')
+                        .next()
+                        .unwrap();
                     let age: i64 = age.parse().unwrap();
                     assert!(age >= seconds - 10, "{line}");
                     assert_eq!(browser.attr(&two, "made").await.as_deref(), Some("yes"));
@@ -173,17 +203,19 @@ macro_rules! cases {
                 }
                 browser.post(&one, "/live/1").await.is(200);
                 let gone = || async { browser.clone().attr(&two, "made").await.is_none() };
-                let unused = async { tokio::time::sleep(std::time::Duration::from_millis(1_200)).await };
+                let unused =
+                    async { tokio::time::sleep(std::time::Duration::from_millis(1_200)).await };
                 unused.await;
                 assert!(gone().await);
             }
 
             pub(super) async fn a_store_that_is_away_is_a_503_and_the_cookie_stays() {
-                let mut server = RedisServer::start().await;
-                let sessions = configured(&server, |builder| builder.max_staleness(Duration::ZERO)).await;
+                let server = RedisServer::start().await;
+                let sessions =
+                    configured(&server, |builder| builder.max_staleness(Duration::ZERO)).await;
                 let app = app(&sessions, Meeting::of(1));
                 let mut browser = visitor(&app).await;
-                server.kill().await;
+                server.kill();
                 let begun = std::time::Instant::now();
                 for (method, path) in [(Method::GET, "/attr/made"), (Method::PUT, "/attr/a")] {
                     let answer = ask(&mut browser, &app, method, path).await.is(503);

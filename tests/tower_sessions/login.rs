@@ -76,7 +76,8 @@ impl AuthnBackend for Accounts {
 
     async fn authenticate(&self, given: Credentials) -> Result<Option<User>, Infallible> {
         let users = self.0.lock().unwrap();
-        let fits = |user: &&User| user.name == given.name && user.password == given.password.as_bytes();
+        let fits =
+            |user: &&User| user.name == given.name && user.password == given.password.as_bytes();
         Ok(users.values().find(fits).cloned())
     }
 
@@ -88,9 +89,16 @@ impl AuthnBackend for Accounts {
 impl AuthzBackend for Accounts {
     type Permission = &'static str;
 
-    async fn get_group_permissions(&self, user: &User) -> Result<HashSet<&'static str>, Infallible> {
+    async fn get_group_permissions(
+        &self,
+        user: &User,
+    ) -> Result<HashSet<&'static str>, Infallible> {
         let admin = user.name == "admin";
-        Ok(if admin { ["restricted.read"].into() } else { HashSet::new() })
+        Ok(if admin {
+            ["restricted.read"].into()
+        } else {
+            HashSet::new()
+        })
     }
 }
 
@@ -104,10 +112,17 @@ struct Next {
 fn pages() -> Router {
     Router::new()
         .route("/restricted", get(async || "for some"))
-        .route_layer(permission_required!(Accounts, login_url = "/login", "restricted.read"))
+        .route_layer(permission_required!(
+            Accounts,
+            login_url = "/login",
+            "restricted.read"
+        ))
         .route("/", get(async |auth: Auth| auth.user.unwrap().name))
         .route_layer(login_required!(Accounts, login_url = "/login"))
-        .route("/login", get(async |Query(Next { next }): Query<Next>| next.unwrap_or_default()).post(log_in))
+        .route(
+            "/login",
+            get(async |Query(Next { next }): Query<Next>| next.unwrap_or_default()).post(log_in),
+        )
         .route("/logout", post(log_out))
 }
 
@@ -156,7 +171,13 @@ async fn form(browser: &mut Browser, app: &Router, path: &str, body: String) -> 
 }
 
 async fn enter(browser: &mut Browser, app: &Router, name: &str) -> Answer {
-    form(browser, app, "/login", format!("name={name}&password=hunter42&next=/")).await
+    form(
+        browser,
+        app,
+        "/login",
+        format!("name={name}&password=hunter42&next=/"),
+    )
+    .await
 }
 
 fn leads_to(answer: &Answer, path: &str) {
@@ -174,17 +195,29 @@ async fn the_flows_of_its_examples(make: Make) {
     let mut browser = Browser::new();
     leads_to(&browser.get(&app, "/").await, "/login?next=%2F");
     assert_eq!(browser.get(&app, "/login?next=%2F").await.is(200).text, "/");
-    let wrong = form(&mut browser, &app, "/login", "name=ferris&password=wrong".to_owned()).await;
+    let wrong = form(
+        &mut browser,
+        &app,
+        "/login",
+        "name=ferris&password=wrong".to_owned(),
+    )
+    .await;
     leads_to(&wrong, "/login");
     assert_eq!(records(&server).await, 0);
     leads_to(&enter(&mut browser, &app, "ferris").await, "/");
     assert_eq!(browser.get(&app, "/").await.is(200).text, "ferris");
     // Logged in is not allowed.
-    leads_to(&browser.get(&app, "/restricted").await, "/login?next=%2Frestricted");
+    leads_to(
+        &browser.get(&app, "/restricted").await,
+        "/login?next=%2Frestricted",
+    );
     leads_to(&browser.post(&app, "/logout").await, "/login");
     leads_to(&browser.get(&app, "/").await, "/login?next=%2F");
     leads_to(&enter(&mut browser, &app, "admin").await, "/");
-    assert_eq!(browser.get(&app, "/restricted").await.is(200).text, "for some");
+    assert_eq!(
+        browser.get(&app, "/restricted").await.is(200).text,
+        "for some"
+    );
     // A new password ends what was logged in with the old one.
     accounts.change_password(2, "hunter43");
     leads_to(&browser.get(&app, "/").await, "/login?next=%2F");
@@ -306,12 +339,15 @@ async fn who_logs_in_over_another_gets_a_new_id_under_ours() {
 /// AuthManager answers 500 when the session can't be read; ours says what it is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_is_away_is_a_503_under_ours() {
-    let mut server = RedisServer::start().await;
-    let sessions = configured(&server, |builder| builder.max_staleness(time::Duration::ZERO)).await;
+    let server = RedisServer::start().await;
+    let sessions = configured(&server, |builder| {
+        builder.max_staleness(time::Duration::ZERO)
+    })
+    .await;
     let app = under_ours(&sessions, Accounts::new());
     let mut browser = Browser::new();
     enter(&mut browser, &app, "ferris").await;
-    server.kill().await;
+    server.kill();
     let answer = browser.get(&app, "/").await.is(503);
     assert_eq!(answer.header("retry-after"), ["1"]);
     assert!(answer.cookies().is_empty());

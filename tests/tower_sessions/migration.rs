@@ -131,7 +131,11 @@ async fn roll(steps: &[Version]) -> usize {
             }
         }
     }
-    println!("{steps:?}: {} sessions, {} visits, {lost} lost", clients.len(), turn * clients.len());
+    println!(
+        "{steps:?}: {} sessions, {} visits, {lost} lost",
+        clients.len(),
+        turn * clients.len()
+    );
     assert_eq!(clients.len(), 1000);
     lost
 }
@@ -147,9 +151,18 @@ async fn a_rolling_deploy_logs_nobody_out() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_does_one_that_is_taken_back() {
-    let back = [Version::Before, ALONGSIDE, Version::Before, ALONGSIDE, TAKE_OVER];
+    let back = [
+        Version::Before,
+        ALONGSIDE,
+        Version::Before,
+        ALONGSIDE,
+        TAKE_OVER,
+    ];
     assert_eq!(roll(&back).await, 0);
-    assert_eq!(roll(&[ALONGSIDE, TAKE_OVER, ALONGSIDE, TAKE_OVER, Version::After]).await, 0);
+    assert_eq!(
+        roll(&[ALONGSIDE, TAKE_OVER, ALONGSIDE, TAKE_OVER, Version::After]).await,
+        0
+    );
 }
 
 /// What was taken over is the user's, and can be ended as such.
@@ -175,7 +188,11 @@ async fn sessions_that_were_taken_over_are_listed_and_revoked() {
     assert_eq!(sessions.list("user-7").await.unwrap().len(), 7);
     // An id of its own after the next login.
     let before = clients[1].browser.cookie(ID).unwrap().to_owned();
-    clients[1].browser.post(&app, "/log-in/user-7").await.is(200);
+    clients[1]
+        .browser
+        .post(&app, "/log-in/user-7")
+        .await
+        .is(200);
     assert_ne!(clients[1].browser.cookie(ID).unwrap(), before);
     assert_eq!(sessions.list("user-7").await.unwrap().len(), 7);
     assert_eq!(sessions.revoke_user("user-7").await.unwrap(), 7);
@@ -197,7 +214,12 @@ async fn taken_over_by_many_at_once_it_is_one() {
             let (app, mut browser) = (apps[n % 2].clone(), client.browser.clone());
             async move { browser.attr(&app, "user").await }
         });
-        assert!(reads.await.iter().all(|user| user.as_ref() == Some(&client.user)));
+        assert!(
+            reads
+                .await
+                .iter()
+                .all(|user| user.as_ref() == Some(&client.user))
+        );
     }
     let users = super::guest::instance(&fleet.server).await;
     for round in 0..20 {

@@ -51,7 +51,9 @@ macro_rules! cases {
                     let mut browser = Browser::default();
                     let request = browser.request(http::Method::PUT, "/attr/a");
                     let request = request.header("cookie", format!("id={made_up}"));
-                    let answer = crate::web::support::call(&app, request.body("1".into()).unwrap()).await.is(200);
+                    let answer = crate::web::support::call(&app, request.body("1".into()).unwrap())
+                        .await
+                        .is(200);
                     browser.learn(&answer);
                     assert_ne!(browser.cookie(ID).unwrap(), made_up);
                 });
@@ -61,7 +63,9 @@ macro_rules! cases {
                 on_each!(app, HOUR, {
                     let request = Browser::new().request(http::Method::GET, "/nothing");
                     let request = request.header("cookie", "id=malformed");
-                    let answer = crate::web::support::call(&app, request.body("".into()).unwrap()).await.is(200);
+                    let answer = crate::web::support::call(&app, request.body("".into()).unwrap())
+                        .await
+                        .is(200);
                     assert!(answer.cookies()[0].removes());
                 });
             }
@@ -75,7 +79,8 @@ macro_rules! cases {
                             assert!(line.contains(part), "{line}");
                         }
                         let age = line.split("Max-Age=").nth(1);
-                        let age = age.map(|age| age.split(';').next().unwrap().parse::<i64>().unwrap());
+                        let age =
+                            age.map(|age| age.split(';').next().unwrap().parse::<i64>().unwrap());
                         assert_eq!(age, max_age, "{line}");
                     });
                 }
@@ -118,7 +123,10 @@ macro_rules! cases {
                     let answer = browser.post(&app, "/flush").await.is(200);
                     assert!(answer.cookies()[0].removes());
                     let line = answer.header("set-cookie")[0];
-                    assert!(line.contains("Max-Age=0") && line.contains("Path=/"), "{line}");
+                    assert!(
+                        line.contains("Max-Age=0") && line.contains("Path=/"),
+                        "{line}"
+                    );
                     assert_eq!(old.attr(&app, "made").await, None);
                 });
             }
@@ -128,8 +136,17 @@ macro_rules! cases {
                     let mut browser = visitor(&app).await;
                     let answer = browser.post(&app, "/until/86400").await.is(200);
                     let line = answer.header("set-cookie")[0];
-                    let age = line.split("Max-Age=").nth(1).unwrap().split(';').next().unwrap();
-                    assert!((86_390..=86_400).contains(&age.parse::<i64>().unwrap()), "{line}");
+                    let age = line
+                        .split("Max-Age=")
+                        .nth(1)
+                        .unwrap()
+                        .split(';')
+                        .next()
+                        .unwrap();
+                    assert!(
+                        (86_390..=86_400).contains(&age.parse::<i64>().unwrap()),
+                        "{line}"
+                    );
                     browser.post(&app, "/live/1").await.is(200);
                     let gone = || async { browser.clone().attr(&app, "made").await.is_none() };
                     assert!(eventually(LIMIT, gone).await);
@@ -158,13 +175,19 @@ macro_rules! cases {
             pub(super) async fn any_json_comes_back() {
                 on_each!(app, HOUR, {
                     let mut browser = visitor(&app).await;
-                    let json = r#"{"a":[1,-9223372036854775808,18446744073709551615,0.1,1e300],"é":null}"#;
+                    let json =
+                        r#"{"a":[1,-9223372036854775808,18446744073709551615,0.1,1e300],"é":null}"#;
                     let request = browser.request(http::Method::PUT, "/json/j");
                     let request = request.header("content-type", "application/json");
-                    crate::web::support::call(&app, request.body(json.into()).unwrap()).await.is(200);
+                    crate::web::support::call(&app, request.body(json.into()).unwrap())
+                        .await
+                        .is(200);
                     let read: serde_json::Value =
                         serde_json::from_str(&browser.attr(&app, "j").await.unwrap()).unwrap();
-                    assert_eq!(read, serde_json::from_str::<serde_json::Value>(json).unwrap());
+                    assert_eq!(
+                        read,
+                        serde_json::from_str::<serde_json::Value>(json).unwrap()
+                    );
                 });
             }
 

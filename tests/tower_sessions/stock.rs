@@ -169,13 +169,13 @@ macro_rules! cases {
             }
 
             pub(super) async fn a_store_that_is_away_answers_in_time_and_keeps_the_cookie() {
-                let mut server = RedisServer::start().await;
+                let server = RedisServer::start().await;
                 let url = server.url();
                 let redis = cloakroom::redis::store(url).connect().await.unwrap();
                 let sessions = cloakroom::Sessions::builder(redis).max_staleness(Duration::ZERO);
                 let app = stock(SharedStore::new(&sessions.build().await.unwrap()), HOUR);
                 let mut browser = visitor(&app).await;
-                server.kill().await;
+                server.kill();
                 let begun = std::time::Instant::now();
                 let answer = browser.get(&app, "/attr/made").await.is(500);
                 assert!(begun.elapsed() < std::time::Duration::from_secs(3));
@@ -197,7 +197,9 @@ async fn store_for(server: &RedisServer, round: usize) -> SharedStore {
 }
 
 async fn keys(server: &RedisServer) -> u64 {
-    let keys = server.command(&["EVAL", "return #redis.call('KEYS', '*:s:*')", "0"]).await;
+    let keys = server
+        .command(&["EVAL", "return #redis.call('KEYS', '*:s:*')", "0"])
+        .await;
     cloakroom_testkit::redis::from_redis_value(keys).unwrap()
 }
 

@@ -17,7 +17,12 @@ macro_rules! cases {
             pub(super) async fn users_are_listed_and_revoked() {
                 let server = RedisServer::start().await;
                 let (here, there) = (instance(&server).await, instance(&server).await);
-                let app = |sessions| stock(SharedStore::new(sessions).users(Users::attribute("user").device("made")), None);
+                let app = |sessions| {
+                    stock(
+                        SharedStore::new(sessions).users(Users::attribute("user").device("made")),
+                        None,
+                    )
+                };
                 let (one, two) = (app(&here), app(&there));
                 let mut devices = Vec::new();
                 for _ in 0..3 {
@@ -35,13 +40,15 @@ macro_rules! cases {
                 assert_eq!(listed[0].device.as_deref(), Some("yes"));
                 assert!(there.revoke("alice", &listed[1].handle).await.unwrap());
                 for (n, browser) in devices.iter().enumerate() {
-                    let seen = || async { browser.clone().attr(&one, "user").await.is_some() == (n != 1) };
+                    let seen =
+                        || async { browser.clone().attr(&one, "user").await.is_some() == (n != 1) };
                     assert!(eventually(LIMIT, seen).await);
                 }
                 assert_eq!(there.revoke_user("alice").await.unwrap(), 2);
                 for browser in &devices {
                     for app in [&one, &two] {
-                        let refused = || async { browser.clone().attr(app, "user").await.is_none() };
+                        let refused =
+                            || async { browser.clone().attr(app, "user").await.is_none() };
                         assert!(eventually(LIMIT, refused).await);
                     }
                 }
@@ -50,8 +57,12 @@ macro_rules! cases {
 
             pub(super) async fn a_limit_holds_however_many_log_in() {
                 let server = RedisServer::start().await;
-                let sessions = configured(&server, |builder| builder.max_sessions_per_user(5)).await;
-                let app = stock(SharedStore::new(&sessions).users(Users::attribute("user")), None);
+                let sessions =
+                    configured(&server, |builder| builder.max_sessions_per_user(5)).await;
+                let app = stock(
+                    SharedStore::new(&sessions).users(Users::attribute("user")),
+                    None,
+                );
                 at_once(40, |_| {
                     let app = app.clone();
                     async move { Browser::new().post(&app, "/log-in/alice").await.is(200) }
@@ -63,7 +74,10 @@ macro_rules! cases {
             pub(super) async fn a_user_needs_a_new_id() {
                 let server = RedisServer::start().await;
                 let sessions = instance(&server).await;
-                let app = stock(SharedStore::new(&sessions).users(Users::attribute("user")), None);
+                let app = stock(
+                    SharedStore::new(&sessions).users(Users::attribute("user")),
+                    None,
+                );
                 let mut browser = visitor(&app).await;
                 browser.put(&app, "/user/alice", "").await.is(500);
                 assert_eq!(browser.attr(&app, "user").await, None);
@@ -84,7 +98,10 @@ macro_rules! cases {
             pub(super) async fn an_expiry_of_its_own_is_the_indexs_too() {
                 let server = RedisServer::start().await;
                 let sessions = instance(&server).await;
-                let app = stock(SharedStore::new(&sessions).users(Users::attribute("user")), Some(Duration::HOUR));
+                let app = stock(
+                    SharedStore::new(&sessions).users(Users::attribute("user")),
+                    Some(Duration::HOUR),
+                );
                 let mut browser = Browser::new();
                 browser.post(&app, "/log-in/alice").await.is(200);
                 browser.post(&app, "/live/864000").await.is(200);

@@ -25,9 +25,9 @@ macro_rules! version {
 
             impl SharedStore {
                 #[doc = concat!(
-                            "The way from another store for tower-sessions ", $number,
-                            ", like tower-sessions-redis-store."
-                        )]
+                                    "The way from another store for tower-sessions ", $number,
+                                    ", like tower-sessions-redis-store."
+                                )]
                 ///
                 /// While it lasts, a session that isn't here is looked for there: one more request
                 /// to that store, for ids that lead nowhere too. What [`Migration`] says is how.
