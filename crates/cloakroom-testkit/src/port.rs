@@ -1,10 +1,9 @@
 //! Ports for servers under test.
 
-use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 /// The lowest port handed out: above the well-known servers.
@@ -19,15 +18,16 @@ const TRIES: u32 = 500;
 /// How long a look at one port may take: a refusal comes at once.
 const CONNECT_LIMIT: Duration = Duration::from_millis(200);
 
-/// The ports this process has handed out: none is handed out twice.
-static HANDED_OUT: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+/// How many ports this process has looked at.
+static LOOKED_AT: AtomicU32 = AtomicU32::new(0);
 
 /// A port of 127.0.0.1 on which nothing listened a moment ago.
 ///
 /// It lies below the range from which the system takes the ports of outgoing connections. So no
 /// client can be given it while a server on it is down, and a client that tries to reconnect
-/// can't meet itself there. This process never gets the same port twice; another process may, so
-/// whoever binds it must be ready to ask again.
+/// can't meet itself there. This process gets no port again before it has had all others, so one that
+/// was killed may come back on its own; another process may get it, so whoever binds it must be ready
+/// to ask again.
 ///
 /// # Panics
 ///
@@ -38,10 +38,9 @@ pub fn free_port() -> u16 {
     let width = u32::from(range.end - range.start);
     // Processes that run at once start far apart: neighbouring process ids 97 ports from each other.
     let first = std::process::id().wrapping_mul(97) % width;
-    (0..width)
-        .map(|step| range.start + u16::try_from((first + step) % width).unwrap())
-        .filter(|port| HANDED_OUT.lock().unwrap().insert(*port))
-        .take(TRIES as usize)
+    (0..TRIES)
+        .map(|_| first.wrapping_add(LOOKED_AT.fetch_add(1, Relaxed)) % width)
+        .map(|step| range.start + u16::try_from(step).unwrap())
         .find(|port| is_free(*port))
         .expect("500 ports of 127.0.0.1 in a row are taken")
 }
@@ -76,6 +75,7 @@ fn ephemeral_low() -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::net::TcpListener;
 
     use super::*;
