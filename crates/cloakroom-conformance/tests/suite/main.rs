@@ -4,6 +4,7 @@
 mod flawed;
 mod flaws;
 mod found;
+mod memory;
 mod options;
 mod store;
 mod tidy;
