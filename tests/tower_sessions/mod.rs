@@ -6,6 +6,7 @@ mod guest;
 mod layer;
 mod login;
 mod migration;
+mod owed;
 mod routes;
 mod stock;
 mod users;

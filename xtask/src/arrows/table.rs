@@ -19,8 +19,11 @@ const REDIS: &str = "cloakroom-redis";
 const TOWER: &str = "cloakroom-tower";
 
 /// The arrows. They point down: core knows no one, only the facade sees all.
-const ARROWS: [(&str, Allowed); 15] = [
-    ("cloakroom", AllBut(&["cloakroom-testkit"])),
+const ARROWS: [(&str, Allowed); 16] = [
+    (
+        "cloakroom",
+        AllBut(&["cloakroom-testkit", "cloakroom-conformance"]),
+    ),
     (CORE, Only(&[])),
     (REDIS, Only(&[CORE])),
     ("cloakroom-driver-redis", Only(&[CORE, REDIS])),
@@ -32,6 +35,7 @@ const ARROWS: [(&str, Allowed); 15] = [
     ("cloakroom-jwt", Only(&[CORE, NEAR])),
     ("cloakroom-tower-sessions", Only(&[CORE, NEAR, TOWER])),
     ("cloakroom-testkit", Only(&[CORE])),
+    ("cloakroom-conformance", Only(&[])),
     ("cloakroom-e2e", Free),
     ("fleet", Free),
     ("xtask", Free),

@@ -21,8 +21,8 @@ pub(crate) struct Passage {
 
 #[derive(Default)]
 struct State {
-    /// What it was told that the session holds.
-    known: Data,
+    /// What it was told that the session holds; `None` before it asked.
+    known: Option<Data>,
     /// It has given up its id: `cycle_id`, or a `flush` that can't be told from it yet.
     gave_up: bool,
     /// The response is there: what is saved now goes with it.
@@ -52,7 +52,7 @@ impl Passage {
             return Ok(None);
         };
         let data = values(&session.attributes())?;
-        self.state().known.clone_from(&data);
+        self.state().known = Some(data.clone());
         let left = session.expires_in().unwrap_or(Duration::ZERO);
         let expiry_date = OffsetDateTime::now_utc().saturating_add(left);
         Ok(Some(Entry {
@@ -90,7 +90,7 @@ impl Passage {
         {
             let mut state = self.state();
             state.gave_up = false;
-            state.known.clear();
+            state.known = Some(Data::new());
         }
         self.noting(self.session.log_out().await)
     }
@@ -135,11 +135,14 @@ impl Passage {
                 state.wish,
             )
         };
-        let change = difference(&self.state().known, &entry.data)?;
+        // One that was cleared before it was read is to lose all that is there.
+        let known = self.state().known.take();
+        let known = known.map_or_else(|| values(&session.attributes()), Ok)?;
+        let change = difference(&known, &entry.data)?;
         for (name, value) in change.writes() {
             self.noting(session.write_encoded(name, value.cloned()))?;
         }
-        self.state().known.clone_from(&entry.data);
+        self.state().known = Some(entry.data.clone());
         self.move_on(session, &entry.data, cycled, wish).await?;
         if !leaving {
             self.noting(session.commit().await)?;
