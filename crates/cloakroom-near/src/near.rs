@@ -219,8 +219,10 @@ impl<V: Copied> Inner<V> {
         } else {
             lease.term
         };
-        let age = lease.age(term, now).map_or(read, |proven| proven.min(read));
-        age < within
+        let proven = lease
+            .age(term, now)
+            .filter(|_| copy.kept.value.is_announced());
+        proven.map_or(read, |proven| proven.min(read)) < within
     }
 
     /// The load under way that a caller may share.

@@ -15,6 +15,12 @@ pub trait Copied: Send + Sync + 'static {
 
     /// How long it is good for after it was read, whatever else is known.
     fn good_for(&self) -> Duration;
+
+    /// Whether what takes its place is announced. What isn't may be used only while its load is young
+    /// enough by itself.
+    fn is_announced(&self) -> bool {
+        true
+    }
 }
 
 /// How much a near cache may hold.

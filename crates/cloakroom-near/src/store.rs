@@ -13,8 +13,7 @@ use cloakroom_core::{
 use std::sync::Arc;
 use time::Duration;
 
-/// How long it is remembered that an id leads nowhere. What never was can't come to be unnoticed,
-/// but a mark fades without a word.
+/// How long it is remembered that an id leads nowhere any more: its mark fades without a word.
 const NOTHING_FOR: Duration = Duration::seconds(10);
 /// About what a copy takes beside its attributes.
 const OVERHEAD: usize = 512;
@@ -52,6 +51,12 @@ impl Copied for Seen {
             Loaded::Found { expires_in, .. } => *expires_in,
             Loaded::Superseded | Loaded::Ended | Loaded::Absent => NOTHING_FOR,
         }
+    }
+
+    /// That a session was made is not: nobody knows its id before. But a bridge may make one under
+    /// an id that was asked for.
+    fn is_announced(&self) -> bool {
+        !matches!(self.0, Loaded::Absent)
     }
 }
 

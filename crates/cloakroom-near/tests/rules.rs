@@ -18,8 +18,12 @@ const SECOND: Freshness = Freshness {
     ..Freshness::NOW
 };
 
+/// A revision, or [`NOTHING`].
 #[derive(Debug, PartialEq)]
 struct Value(u64);
+
+/// There is nothing yet; that something comes is not announced.
+const NOTHING: Value = Value(u64::MAX);
 
 impl Copied for Value {
     fn revision(&self) -> u64 {
@@ -32,6 +36,10 @@ impl Copied for Value {
 
     fn good_for(&self) -> Duration {
         Duration::minutes(10)
+    }
+
+    fn is_announced(&self) -> bool {
+        *self != NOTHING
     }
 }
 
@@ -172,6 +180,23 @@ async fn without_a_word_from_the_channel_a_copy_is_as_old_as_its_load() {
         assert_eq!(w.loads(), round);
         w.clock.advance(Duration::milliseconds(1));
     }
+}
+
+#[tokio::test]
+async fn that_there_is_nothing_is_believed_for_as_long_as_its_load_is_young() {
+    let w = World::new(false);
+    let term = w.subscribed();
+    w.write(NOTHING.0);
+    for round in 1..=5 {
+        assert_eq!(w.get(SECOND).await.unwrap(), NOTHING.0);
+        w.clock.advance(Duration::milliseconds(999));
+        w.proven(term);
+        assert_eq!(w.get(SECOND).await.unwrap(), NOTHING.0);
+        assert_eq!(w.loads(), round);
+        w.clock.advance(Duration::milliseconds(1));
+    }
+    w.write(1);
+    assert_eq!(w.get(SECOND).await.unwrap(), 1);
 }
 
 #[tokio::test]
