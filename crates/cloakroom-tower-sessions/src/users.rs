@@ -19,9 +19,11 @@ use std::{fmt, sync::Arc};
 #[derive(Clone)]
 #[must_use]
 pub struct Users {
-    find: Arc<dyn Fn(&Data) -> Option<Value> + Send + Sync>,
+    find: Arc<Find>,
     device: Option<Arc<str>>,
 }
+
+type Find = dyn Fn(&Data) -> Option<Value> + Send + Sync;
 
 impl Users {
     /// As axum-login keeps them, under its default key.

@@ -1,7 +1,7 @@
 //! What a session was when it was handed over.
 
 use crate::entry::{Data, Entry};
-use cloakroom_core::{Address, Attributes, Buckets, Change, Digest, Record};
+use cloakroom_core::{Address, Attributes, Buckets, Change, Digest, Lifetime, Record};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -24,6 +24,9 @@ const SAME: Duration = Duration::SECOND;
 /// the session, with a hash in place of each value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Base {
+    /// The number that it was handed over under.
+    #[serde(default, rename = "n")]
+    pub(super) number: u64,
     /// The session had ended, or had got a newer id, a moment before.
     #[serde(default, rename = "g")]
     pub(super) gone: bool,
@@ -73,6 +76,7 @@ impl Base {
     ) -> Self {
         let hashes = attributes(data).map(|(name, value)| (name.clone(), hash(value)));
         Self {
+            number: 0,
             gone: false,
             before: false,
             lies: None,
@@ -107,6 +111,24 @@ impl Base {
     pub(super) fn expires(&self) -> OffsetDateTime {
         let nanoseconds = i128::from(self.expires) * 1_000_000;
         OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap_or(FAR)
+    }
+
+    /// It is handed over under this number.
+    pub(super) fn numbered(mut self, number: u64) -> Self {
+        self.number = number;
+        self
+    }
+
+    /// What it is after a save of this.
+    pub(super) fn after(self, entry: &Entry, lifetime: Option<Lifetime>) -> Self {
+        let idle = lifetime.map_or(self.idle, |l| clamped(l.idle.whole_milliseconds()));
+        let hashes = attributes(&entry.data).map(|(name, value)| (name.clone(), hash(value)));
+        Self {
+            hashes: hashes.collect(),
+            expires: milliseconds(entry.expiry_date),
+            idle,
+            ..self
+        }
     }
 
     /// It lies elsewhere than its id says.

@@ -1,8 +1,8 @@
 //! Sessions that another store still has.
 
-use super::{Base, SharedStore, base::attributes, left, shown, to};
+use super::{Base, Looked, SharedStore, base::attributes, left, to};
 use crate::entry::{Data, Entry, Result};
-use cloakroom_core::{Address, BoxFuture};
+use cloakroom_core::{Address, BoxFuture, Freshness};
 use std::fmt;
 use time::Duration;
 
@@ -49,17 +49,17 @@ impl SharedStore {
             return Ok(None);
         }
         match how {
-            Migration::Alongside => Ok(Some(lent(found))),
+            Migration::Alongside => Ok(Some(self.lent(found))),
             Migration::TakeOver => self.take_over(before, found).await,
         }
     }
 
     async fn look_once_more(&self, id: i128) -> Result<Option<Entry>> {
-        let now = cloakroom_core::Freshness::NOW;
+        let now = Freshness::NOW;
         Ok(match self.look(self.address(id), now).await? {
-            super::Looked::Found { data, base, .. } => Some(shown(id, data, &base)),
-            super::Looked::Gone => Some(super::gone(id)),
-            super::Looked::Absent => None,
+            Looked::Found { data, base, .. } => Some(self.shown(id, data, base)),
+            Looked::Gone => self.gone(id),
+            Looked::Absent => None,
         })
     }
 
@@ -95,12 +95,17 @@ impl SharedStore {
     }
 
     pub(super) async fn create_before(&self, before: &dyn Before, entry: &mut Entry) -> Result<()> {
-        let own = without_base(entry);
-        let mut made = own;
+        let mut made = without_base(entry);
         before.create(&mut made).await?;
-        entry.id = made.id;
-        Base::before(&made).put(&mut entry.data);
+        *entry = self.lent(made);
         Ok(())
+    }
+
+    /// A session that stays in the other store.
+    fn lent(&self, mut found: Entry) -> Entry {
+        let base = Base::before(&found).numbered(self.0.saved.number());
+        base.put(&mut found.data);
+        found
     }
 
     /// Writes what changed to what the other store has now, unless it has nothing any more.
@@ -124,23 +129,22 @@ impl SharedStore {
             }
         }
         now.expiry_date = entry.expiry_date;
-        before.save(&now).await
+        before.save(&now).await?;
+        self.0.saved.note(base.clone().after(entry, None));
+        Ok(())
     }
 
     async fn save_taken_over(&self, entry: &Entry, base: &Base) -> Result<()> {
-        let Some(found) = self.look_once_more(entry.id).await? else {
-            return Ok(());
-        };
-        let Some(its_base) = Base::read(&found).filter(|base| !base.gone) else {
+        let own = self.address(entry.id);
+        let Looked::Found { lies, .. } = self.look(own, Freshness::NOW).await? else {
             return Ok(());
         };
         let change = base.changes(&entry.data)?;
-        if change.is_empty() {
-            return Ok(());
+        if !change.is_empty() {
+            self.commit(lies.unwrap_or(own), &change).await?;
         }
-        let own = self.address(entry.id);
-        let lies = its_base.lies(self.0.sessions.store().buckets());
-        self.commit(lies.unwrap_or(own), &change).await
+        self.0.saved.note(base.clone().after(entry, None));
+        Ok(())
     }
 
     /// What the other store holds now of a session that was cleared.
@@ -151,12 +155,6 @@ impl SharedStore {
         let found = before.load(id).await?;
         Ok(found.map(|found| Base::before(&found)))
     }
-}
-
-/// A session that stays in the other store.
-fn lent(mut found: Entry) -> Entry {
-    Base::before(&found).put(&mut found.data);
-    found
 }
 
 fn without_base(entry: &Entry) -> Entry {

@@ -50,6 +50,7 @@ impl SharedStore {
             if self.made(self.address(entry.id), &draft).await? {
                 let user = draft.user.map(|user| user.id.to_string());
                 let base = Base::new(&entry.data, entry.expiry_date, draft.lifetime.idle, user);
+                let base = base.numbered(self.0.saved.number());
                 base.put(&mut entry.data);
                 return Ok(());
             }

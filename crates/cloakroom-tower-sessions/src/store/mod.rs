@@ -4,6 +4,7 @@ mod base;
 mod before;
 mod create;
 mod save;
+mod saved;
 
 pub(crate) use before::Before;
 pub use before::Migration;
@@ -15,6 +16,7 @@ use crate::{
 use base::Base;
 use cloakroom_core::{Address, Attributes, Digest, Freshness, Loaded, Record, SessionId};
 use cloakroom_tower::Sessions;
+use saved::Saved;
 use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
 
@@ -68,6 +70,8 @@ struct Inner {
     sessions: Sessions,
     users: Users,
     before: Option<(Arc<dyn Before>, Migration)>,
+    saved: Arc<Saved>,
+    shielding: bool,
 }
 
 impl SharedStore {
@@ -77,6 +81,8 @@ impl SharedStore {
             sessions: sessions.clone(),
             users: Users::default(),
             before: None,
+            saved: Arc::default(),
+            shielding: true,
         }))
     }
 
@@ -87,6 +93,16 @@ impl SharedStore {
     /// [`log in`](crate#users).
     pub fn users(self, users: Users) -> Self {
         self.with(|inner| inner.users = users)
+    }
+
+    /// Answers `None` at once for an id that was cycled or logged out.
+    ///
+    /// As it is, for two minutes such an id leads to an empty session, saves on which write nothing.
+    /// For where tower-sessions' layer is told that there is none, it has the client forget its id: a
+    /// late request, which was sent before a login and answered after it, would log its user out
+    /// again.
+    pub fn without_shielding(self) -> Self {
+        self.with(|inner| inner.shielding = false)
     }
 
     pub(crate) fn migrating(self, before: Arc<dyn Before>, how: Migration) -> Self {
@@ -112,10 +128,8 @@ impl SharedStore {
     pub(crate) async fn load(&self, id: i128) -> Result<Option<Entry>> {
         let need = self.0.sessions.freshness();
         match self.look(self.address(id), need).await? {
-            Looked::Found { data, base, .. } => Ok(Some(shown(id, data, &base))),
-            // Without a session, tower-sessions would have the client forget its id, which may be
-            // a newer one by now. An empty one harms nothing: saves on it write nothing.
-            Looked::Gone => Ok(Some(gone(id))),
+            Looked::Found { data, base, .. } => Ok(Some(self.shown(id, data, base))),
+            Looked::Gone => Ok(self.gone(id)),
             Looked::Absent => match &self.0.before {
                 Some((before, how)) => self.look_before(&**before, *how, id).await,
                 None => Ok(None),
@@ -184,6 +198,29 @@ impl SharedStore {
         }
     }
 
+    /// A session as tower-sessions gets it.
+    fn shown(&self, id: i128, mut data: Data, base: Base) -> Entry {
+        let expiry_date = base.expires();
+        base.numbered(self.0.saved.number()).put(&mut data);
+        Entry {
+            id,
+            data,
+            expiry_date,
+        }
+    }
+
+    /// An empty session in place of one that has ended, for its client's sake.
+    fn gone(&self, id: i128) -> Option<Entry> {
+        let mut data = Data::new();
+        Base::gone().put(&mut data);
+        let expiry_date = OffsetDateTime::now_utc().saturating_add(cloakroom_core::MARKED_FOR);
+        self.0.shielding.then_some(Entry {
+            id,
+            data,
+            expiry_date,
+        })
+    }
+
     fn elsewhere(&self, record: &Record) -> Option<Address> {
         let text: String = record.attributes.get(ELSEWHERE).ok()??;
         let (bucket, digest) = text.split_once('.')?;
@@ -217,26 +254,6 @@ enum Looked {
     /// It ended, or got a newer id, a moment ago.
     Gone,
     Absent,
-}
-
-/// A session as tower-sessions gets it.
-fn shown(id: i128, mut data: Data, base: &Base) -> Entry {
-    base.put(&mut data);
-    Entry {
-        id,
-        data,
-        expiry_date: base.expires(),
-    }
-}
-
-fn gone(id: i128) -> Entry {
-    let mut data = Data::new();
-    Base::gone().put(&mut data);
-    Entry {
-        id,
-        data,
-        expiry_date: OffsetDateTime::now_utc().saturating_add(cloakroom_core::MARKED_FOR),
-    }
 }
 
 /// How long is left until then, by this machine's clock, which tower-sessions reckons by too.

@@ -19,6 +19,7 @@ impl SharedStore {
         if base.gone {
             return Ok(());
         }
+        let base = self.0.saved.latest(base);
         if let Some((before, _)) = &self.0.before
             && base.lies_before()
         {
@@ -40,7 +41,9 @@ impl SharedStore {
             longer.live(lifetime);
             self.commit(own, &longer).await?;
         }
-        self.commit(lies.unwrap_or(own), &change).await
+        self.commit(lies.unwrap_or(own), &change).await?;
+        self.0.saved.note(base.after(entry, change.lifetime()));
+        Ok(())
     }
 
     /// What goes with the session; for one that was cleared, or made up from nothing, what the store
