@@ -12,8 +12,6 @@ use tower_sessions_redis_store::fred::prelude::{
     Builder, ClientLike as _, Config, PerformanceConfig,
 };
 
-use super::guest::configured;
-
 /// How long near copies may be stale, and what a busy machine adds.
 const STALENESS: Duration = Duration::from_millis(1_500);
 
@@ -59,13 +57,23 @@ async fn ours_on_redis(as_subject: fn(SharedStore) -> Arc<dyn Subject>) {
     let opened = Arc::clone(&server);
     let open = move || {
         let server = Arc::clone(&opened);
-        async move { as_subject(ours(&configured(&server, |b| b.max_size(CAP)).await)) }
+        async move {
+            let store = cloakroom::redis::store(server.url())
+                .connect()
+                .await
+                .unwrap();
+            let sessions = Sessions::builder(store)
+                .max_size(CAP)
+                .build()
+                .await
+                .unwrap();
+            as_subject(ours(&sessions))
+        }
     };
     let (stopped, back) = (Arc::clone(&server), Arc::clone(&server));
     let suite = Suite::new(open)
         .leave_out(EMPTY, WHY)
         .staleness(STALENESS)
-        .deadline(Duration::from_secs(40))
         .outage(
             move || std::future::ready(stopped.pause()),
             move || std::future::ready(back.resume()),

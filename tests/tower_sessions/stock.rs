@@ -121,8 +121,8 @@ macro_rules! cases {
 
             pub(super) async fn a_window_that_is_always_saved_slides() {
                 let server = RedisServer::start().await;
-                let interval = Duration::milliseconds(200);
-                let sessions = configured(&server, |builder| builder.touch_interval(interval)).await;
+                // Shorter than the interval of touches: the window decides.
+                let sessions = instance(&server).await;
                 let app = stock_with(SharedStore::new(&sessions), Some(Duration::seconds(4)), Meeting::of(1), true);
                 let mut used = visitor(&app).await;
                 let unused = visitor(&app).await;

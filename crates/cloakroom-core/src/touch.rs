@@ -29,7 +29,7 @@ pub struct Touch {
 /// # let bucket = Buckets::default().get(0).unwrap();
 /// # let at = Address { bucket, digest: SessionId::generate(bucket, &OsEntropy)?.digest() };
 /// for _ in 0..1000 {
-///     queue.used(at, Duration::ZERO, clock.now());
+///     queue.used(at, Duration::ZERO, Duration::HOUR, clock.now());
 /// }
 /// assert!(queue.take_due(clock.now()).is_empty());
 /// clock.advance(Duration::minutes(1));
@@ -51,7 +51,12 @@ struct Known {
     /// The latest use that the store doesn't know of.
     latest: Option<OffsetDateTime>,
     due: OffsetDateTime,
+    /// The interval, or less for a short window.
+    interval: Duration,
 }
+
+/// A window is touched at least so often while it is used, however long the interval is.
+const IN_A_WINDOW: i32 = 20;
 
 impl TouchQueue {
     /// A queue that lets at most one touch of a session through in this time.
@@ -64,26 +69,36 @@ impl TouchQueue {
         }
     }
 
-    /// Notes that a session was used now, and that the store last saw it used this long `ago`.
-    pub fn used(&mut self, at: Address, ago: Duration, now: OffsetDateTime) {
-        let soonest = now.saturating_add(self.interval);
+    /// Notes that a session with this idle window was used now, and that the store last saw it used
+    /// this long `ago`.
+    pub fn used(&mut self, at: Address, ago: Duration, idle: Duration, now: OffsetDateTime) {
+        let interval = self.interval.min(idle / IN_A_WINDOW).max(Duration::ZERO);
+        let latest = now.saturating_add(interval);
         match self.known.get_mut(&at) {
-            Some(known) if known.due <= soonest => {
+            Some(known) if known.due <= latest => {
                 known.latest = known.latest.max(Some(now));
-                return;
+                known.interval = interval;
             }
-            // The clock was set back: what it showed before must not put touches off.
-            Some(_) => self.forget(at),
-            None => {}
+            // Put off for longer than its window allows, or since the clock was set back.
+            Some(_) => {
+                self.forget(at);
+                self.remember(at, Some(now), latest, interval);
+            }
+            None => {
+                let wait = (interval - ago).clamp(Duration::ZERO, interval);
+                self.remember(at, Some(now), now.saturating_add(wait), interval);
+            }
         }
-        let wait = (self.interval - ago).clamp(Duration::ZERO, self.interval);
-        self.remember(at, Some(now), now.saturating_add(wait));
     }
 
     /// Notes that a session was written now, which slid its window too.
     pub fn written(&mut self, at: Address, now: OffsetDateTime) {
+        let interval = self
+            .known
+            .get(&at)
+            .map_or(self.interval, |known| known.interval);
         self.forget(at);
-        self.remember(at, None, now.saturating_add(self.interval));
+        self.remember(at, None, now.saturating_add(interval), interval);
     }
 
     /// Forgets a session that has ended.
@@ -100,9 +115,11 @@ impl TouchQueue {
             if due > now {
                 break;
             }
-            if let Some(touch) = self.take(at, now) {
+            let known = self.known.get(&at).copied();
+            if let (Some(touch), Some(known)) = (self.take(at, now), known) {
                 touches.push(touch);
-                self.written(at, now);
+                let due = now.saturating_add(known.interval);
+                self.remember(at, None, due, known.interval);
             }
         }
         touches
@@ -122,7 +139,10 @@ impl TouchQueue {
             let used = now.saturating_sub(touch.ago);
             match self.known.get_mut(&touch.at) {
                 Some(known) => known.latest = known.latest.max(Some(used)),
-                None => self.remember(touch.at, Some(used), now.saturating_add(self.interval)),
+                None => {
+                    let due = now.saturating_add(self.interval);
+                    self.remember(touch.at, Some(used), due, self.interval);
+                }
             }
         }
     }
@@ -133,8 +153,19 @@ impl TouchQueue {
         self.due.first().map(|(due, _)| *due)
     }
 
-    fn remember(&mut self, at: Address, latest: Option<OffsetDateTime>, due: OffsetDateTime) {
-        self.known.insert(at, Known { latest, due });
+    fn remember(
+        &mut self,
+        at: Address,
+        latest: Option<OffsetDateTime>,
+        due: OffsetDateTime,
+        interval: Duration,
+    ) {
+        let known = Known {
+            latest,
+            due,
+            interval,
+        };
+        self.known.insert(at, known);
         self.due.insert((due, at));
     }
 
@@ -161,10 +192,10 @@ mod tests {
     #[test]
     fn a_use_long_after_the_last_is_due_at_once_and_only_once() {
         let (clock, mut queue, at) = setup();
-        queue.used(at, Duration::minutes(5), clock.now());
+        queue.used(at, Duration::minutes(5), Duration::HOUR, clock.now());
         assert_eq!(queue.take_due(clock.now()).len(), 1);
         // A store whose answers are old must not be touched again and again.
-        queue.used(at, Duration::minutes(5), clock.now());
+        queue.used(at, Duration::minutes(5), Duration::HOUR, clock.now());
         assert!(queue.take_due(clock.now()).is_empty());
         clock.advance(Duration::MINUTE);
         assert_eq!(queue.take_due(clock.now()).len(), 1);
@@ -173,9 +204,9 @@ mod tests {
     #[test]
     fn the_touch_tells_of_the_latest_use() {
         let (clock, mut queue, at) = setup();
-        queue.used(at, Duration::ZERO, clock.now());
+        queue.used(at, Duration::ZERO, Duration::HOUR, clock.now());
         clock.advance(Duration::seconds(50));
-        queue.used(at, Duration::ZERO, clock.now());
+        queue.used(at, Duration::ZERO, Duration::HOUR, clock.now());
         clock.advance(Duration::seconds(10));
         assert_eq!(queue.take_due(clock.now())[0].ago, Duration::seconds(10));
     }
@@ -183,20 +214,35 @@ mod tests {
     #[test]
     fn what_was_written_or_ended_needs_no_touch() {
         let (clock, mut queue, at) = setup();
-        queue.used(at, Duration::minutes(5), clock.now());
+        queue.used(at, Duration::minutes(5), Duration::HOUR, clock.now());
         queue.written(at, clock.now());
         clock.advance(Duration::MINUTE);
         assert!(queue.take_due(clock.now()).is_empty());
-        queue.used(at, Duration::minutes(5), clock.now());
+        queue.used(at, Duration::minutes(5), Duration::HOUR, clock.now());
         queue.forget(at);
         assert!(queue.take_all(clock.now()).is_empty());
         assert_eq!(queue.next_due(), None);
     }
 
     #[test]
+    fn a_short_window_is_touched_sooner_and_no_oftener_than_it_needs() {
+        let (clock, mut queue, at) = setup();
+        let (idle, step) = (Duration::seconds(20), Duration::milliseconds(100));
+        queue.written(at, clock.now());
+        let mut touches = 0;
+        for _ in 0..200 {
+            clock.advance(step);
+            // What a copy shows of its last use doesn't change.
+            queue.used(at, Duration::seconds(19), idle, clock.now());
+            touches += queue.take_due(clock.now()).len();
+        }
+        assert!((18..=20).contains(&touches), "{touches} in 20 s");
+    }
+
+    #[test]
     fn a_touch_that_failed_comes_again() {
         let (clock, mut queue, at) = setup();
-        queue.used(at, Duration::minutes(5), clock.now());
+        queue.used(at, Duration::minutes(5), Duration::HOUR, clock.now());
         let touches = queue.take_due(clock.now());
         queue.put_back(&touches, clock.now());
         clock.advance(Duration::MINUTE);

@@ -109,10 +109,10 @@ impl Sessions {
         self.0.policy.limit()
     }
 
-    /// Notes that a session was used, and that the store last saw it used this long ago: its idle
-    /// window is slid in the background, once in a touch interval.
-    pub fn used(&self, at: Address, ago: Duration) {
-        self.0.toucher.used(at, ago);
+    /// Notes that a session with this idle window was used, and that the store last saw it used this
+    /// long ago: the window is slid in the background, once in a touch interval.
+    pub fn used(&self, at: Address, ago: Duration, idle: Duration) {
+        self.0.toucher.used(at, ago, idle);
     }
 
     /// Forgets the uses of a session that has ended.

@@ -48,7 +48,12 @@
 //! | `tls` | no | `rediss://` addresses |
 //! | `tower-sessions` | no | a store for tower-sessions 0.14 and 0.15, their `Session` under our layer, axum-login |
 
-#[cfg(all(doctest, feature = "axum", feature = "redis"))]
+#[cfg(all(
+    doctest,
+    feature = "axum",
+    feature = "redis",
+    feature = "tower-sessions"
+))]
 #[doc = include_str!("../../../README.md")]
 mod readme {}
 

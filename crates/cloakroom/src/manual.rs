@@ -1,12 +1,19 @@
 //! How Cloakroom works and how to run it.
 
-#[doc = include_str!("../manual/faults.md")]
-pub mod faults {}
 #[doc = include_str!("../manual/consistency.md")]
 pub mod consistency {}
+
+#[doc = include_str!("../manual/faults.md")]
+pub mod faults {}
+
+#[doc = include_str!("../manual/migration.md")]
+pub mod migration {}
 
 #[doc = include_str!("../manual/operations.md")]
 pub mod operations {}
 
 #[doc = include_str!("../manual/sessions.md")]
 pub mod sessions {}
+
+#[doc = include_str!("../manual/tower_sessions.md")]
+pub mod tower_sessions {}

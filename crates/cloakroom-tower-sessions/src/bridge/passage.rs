@@ -161,6 +161,10 @@ impl Passage {
         let wish = wish
             .filter(|wish| !is_met(session, *wish))
             .map(Wish::limits);
+        if wish.is_some_and(|(idle, _)| idle < Duration::MILLISECOND) {
+            // An end that lies in the past.
+            return self.log_out().await;
+        }
         let user = self.users.find(data);
         if let Some(user) = user.filter(|user| session.user().as_deref() != Some(user)) {
             let mut login = session.log_in(user);

@@ -1,10 +1,14 @@
 //! Sessions that another store still has.
 
-use super::{Base, Looked, SharedStore, base::attributes, left, to};
+use super::{Base, Looked, SharedStore, base::attributes, create::Draft, left, to};
 use crate::entry::{Data, Entry, Result};
 use cloakroom_core::{Address, BoxFuture, Freshness};
 use std::fmt;
 use time::Duration;
+
+/// How often, and how long after each other, it is tried to end a session where it was.
+const TRIES: u32 = 120;
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// A tower-sessions store, whichever its version.
 pub(crate) trait Before: fmt::Debug + Send + Sync {
@@ -65,7 +69,7 @@ impl SharedStore {
 
     /// Makes the session here, then ends it there. Of several that do so at once one makes it.
     async fn take_over(&self, before: &dyn Before, found: Entry) -> Result<Option<Entry>> {
-        let Some(draft) = self.draft(&found)? else {
+        let Some(draft) = self.draft(&found)?.map(Draft::without_limit) else {
             return Ok(None);
         };
         let (id, at) = (found.id, self.address(found.id));
@@ -79,18 +83,37 @@ impl SharedStore {
             }
             _ => drop(self.made(at, &draft).await?),
         }
-        before.delete(id).await?;
+        if before.delete(id).await.is_err() {
+            self.forget_before(id);
+        }
         self.look_once_more(id).await
     }
 
+    /// Ends a session in the other store, which is here by now, as soon as that can be reached: what
+    /// stayed there would come back after it has ended here.
+    fn forget_before(&self, id: i128) {
+        let Some((before, _)) = self.0.before.clone() else {
+            return;
+        };
+        tracing::warn!(
+            "a session that was taken over could not be ended where it was; it is tried again"
+        );
+        tokio::spawn(async move {
+            for _ in 0..TRIES {
+                tokio::time::sleep(PAUSE).await;
+                if before.delete(id).await.is_ok() {
+                    return;
+                }
+            }
+            tracing::error!(
+                "a session that was taken over is still where it was; end it there by hand"
+            );
+        });
+    }
+
     /// Lets the session's id lead there; `false` if it leads somewhere already.
-    async fn points(
-        &self,
-        at: Address,
-        there: Address,
-        draft: &super::create::Draft,
-    ) -> Result<bool> {
-        let pointer = super::create::Draft::pointer(draft.lifetime, to(there)?);
+    async fn points(&self, at: Address, there: Address, draft: &Draft) -> Result<bool> {
+        let pointer = Draft::pointer(draft.lifetime, to(there)?);
         self.made(at, &pointer).await
     }
 

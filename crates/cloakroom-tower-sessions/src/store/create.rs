@@ -3,8 +3,8 @@
 use super::{Base, SharedStore, base::attributes, left};
 use crate::entry::{Entry, Result, Trouble, encoded};
 use cloakroom_core::{
-    Address, Attributes, Created, Entropy as _, Handle, Lifetime, NewLogin, NewSession, OsEntropy,
-    User,
+    Address, Attributes, Created, Entropy as _, Handle, Lifetime, Limit, NewLogin, NewSession,
+    OsEntropy, User,
 };
 use time::Duration;
 
@@ -16,6 +16,7 @@ pub(super) struct Draft {
     pub(super) lifetime: Lifetime,
     pub(super) user: Option<User>,
     device: Option<String>,
+    limit: Option<Limit>,
     pub(super) attributes: Attributes,
 }
 
@@ -26,7 +27,16 @@ impl Draft {
             lifetime: until(lifetime.idle.saturating_add(Duration::DAY)),
             user: None,
             device: None,
+            limit: None,
             attributes: to,
+        }
+    }
+
+    /// No login: whoever was logged in stays so, however many there are.
+    pub(super) fn without_limit(self) -> Self {
+        Self {
+            limit: None,
+            ..self
         }
     }
 }
@@ -76,6 +86,7 @@ impl SharedStore {
             lifetime: until(left),
             user: user.map(|id| sessions.store().user(&id)).transpose()?,
             device: self.0.users.device_of(&entry.data),
+            limit: sessions.limit(),
             attributes,
         }))
     }
@@ -86,7 +97,7 @@ impl SharedStore {
         let login = draft.user.as_ref().map(|user| NewLogin {
             user: user.clone(),
             device: draft.device.as_deref().map(Into::into),
-            limit: sessions.limit(),
+            limit: draft.limit,
             replaces: None,
         });
         let new = NewSession {

@@ -20,8 +20,9 @@ use saved::Saved;
 use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
 
-/// Where a session that was taken over says that it lies elsewhere.
-const ELSEWHERE: &str = "cloakroom.elsewhere";
+/// The attribute of a session that was taken over which says that it lies elsewhere. Applications
+/// can't come upon it: their names begin with no NUL.
+const ELSEWHERE: &str = "\0cloakroom.elsewhere";
 
 /// A store for tower-sessions' `SessionManagerLayer`, 0.14 and 0.15, over Cloakroom's sessions.
 ///
@@ -58,9 +59,9 @@ const ELSEWHERE: &str = "cloakroom.elsewhere";
 ///
 /// # What counts
 ///
-/// The expiry is the layer's (`with_expiry`, `set_expiry`); of the `Sessions` count the staleness,
-/// the cap on the size, the touch interval and the limit per user, and none of its timeouts and
-/// cookies.
+/// The expiry is the layer's (`with_expiry`, `set_expiry`); of the `Sessions` count the staleness, also
+/// that of [`NearCopy`](cloakroom_tower::OnUnavailable::NearCopy), the cap on the size, the touch
+/// interval and the limit per user with what a login beyond it does, and none of its timeouts and cookies.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct SharedStore(Arc<Inner>);
@@ -187,7 +188,7 @@ impl SharedStore {
                 if lies.is_some() {
                     // It lives for as long as it is used.
                     let ago = (record.idle - expires_in).max(Duration::ZERO);
-                    sessions.used(at, ago);
+                    sessions.used(at, ago, record.idle);
                 }
                 let data = values(&record.attributes)?;
                 let base = Base::of(&record, expires_in, &data);

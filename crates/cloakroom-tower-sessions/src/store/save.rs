@@ -17,7 +17,12 @@ impl SharedStore {
             return Ok(());
         };
         if base.gone {
-            return Ok(());
+            // A login that went nowhere must not look like one.
+            return self
+                .0
+                .users
+                .find(&entry.data)
+                .map_or(Ok(()), |_| Err(uncycled()));
         }
         let base = self.0.saved.latest(base);
         if let Some((before, _)) = &self.0.before
@@ -68,7 +73,9 @@ impl SharedStore {
         match expiry {
             Expiry::Changes => change.live(until(left(entry.expiry_date))),
             _ if misplaced => change.live(until(left(entry.expiry_date))),
-            Expiry::Slides { ago } if change.is_empty() => self.0.sessions.used(at, ago),
+            Expiry::Slides { ago } if change.is_empty() => {
+                self.0.sessions.used(at, ago, left(entry.expiry_date))
+            }
             Expiry::Slides { .. } | Expiry::Stays => {}
         }
         Ok(change)
@@ -98,9 +105,13 @@ impl SharedStore {
         if base.user.is_some() {
             self.delete(entry.id).await?;
         }
-        Err(Trouble::Backend(
-            "somebody else logged in under the session's old id; call cycle_id, or log out, before"
-                .to_owned(),
-        ))
+        Err(uncycled())
     }
+}
+
+fn uncycled() -> Trouble {
+    Trouble::Backend(
+        "somebody logs in under an id that was known before; call cycle_id, or log out, first"
+            .to_owned(),
+    )
 }

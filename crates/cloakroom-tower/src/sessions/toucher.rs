@@ -36,9 +36,10 @@ impl Toucher {
         tokio::spawn(work(Arc::downgrade(&sessions.0), some));
     }
 
-    /// Notes that a session was used, and that the store last saw it used this long ago.
-    pub(crate) fn used(&self, at: Address, ago: time::Duration) {
-        self.queue().used(at, ago, self.clock.now());
+    /// Notes that a session with this idle window was used, and that the store last saw it used this
+    /// long ago.
+    pub(crate) fn used(&self, at: Address, ago: time::Duration, idle: time::Duration) {
+        self.queue().used(at, ago, idle, self.clock.now());
         self.some.notify_one();
     }
 

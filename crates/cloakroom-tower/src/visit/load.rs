@@ -40,7 +40,8 @@ impl Visit {
         if let Found::Live(live) = &found {
             // Reckoned from what is left, so that no two clocks are compared.
             let ago = (live.record.idle - live.expires_in).max(Duration::ZERO);
-            self.sessions.0.toucher.used(self.address(&id)?, ago);
+            let at = self.address(&id)?;
+            self.sessions.0.toucher.used(at, ago, live.record.idle);
         }
         self.state().found = found;
         Ok(())
