@@ -1,7 +1,7 @@
 //! Their `Session` under our layer.
 
-use cloakroom::tower_sessions::{TowerSessions, Users};
-use cloakroom::{LazySession, Sessions};
+use cloakroom::tower_sessions::{SharedStore, TowerSessions, Users};
+use cloakroom::{LazySession, OnLimit, Sessions};
 use cloakroom_testkit::{RedisServer, eventually};
 use http::Method;
 use time::Duration;
@@ -263,4 +263,61 @@ each_version! {
     an_expiry_of_its_own_is_the_cookies_too,
     a_store_that_is_away_is_a_503_and_the_cookie_stays,
     save_writes_at_once,
+}
+
+/// What the store refuses is told by its status, though their `Session` knows nothing of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_says_why() {
+    let server = RedisServer::start().await;
+    let sessions = configured(&server, |builder| {
+        let builder = builder.max_sessions_per_user(1).max_size(1000);
+        builder.on_limit(OnLimit::Refuse)
+    })
+    .await;
+    let bridge = TowerSessions::new().users(Users::attribute("user"));
+    let app = super::app::v0_15::routes(Meeting::of(1)).layer(sessions.layer().bridge(bridge));
+    let mut browser = Browser::new();
+    browser.post(&app, "/log-in/alice").await.is(200);
+    Browser::new().post(&app, "/log-in/alice").await.is(403);
+    browser
+        .put(&app, "/attr/a", &"x".repeat(2000))
+        .await
+        .is(413);
+    assert_eq!(browser.attr(&app, "user").await.as_deref(), Some("alice"));
+    assert_eq!(sessions.list("alice").await.unwrap().len(), 1);
+}
+
+/// From their layer to ours: the client keeps its id until it logs in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_made_under_their_layer_live_on_under_ours() {
+    let server = RedisServer::start().await;
+    let theirs = instance(&server).await;
+    let store = SharedStore::new(&theirs).users(Users::attribute("user"));
+    let before = super::app::v0_15::stock(store, Some(Duration::DAY));
+    let mut browser = Browser::new();
+    browser.post(&before, "/log-in/alice").await.is(200);
+    put(&mut browser, &before, "cart", "hat").await;
+    let id = browser.cookie("id").unwrap().to_owned();
+
+    let cookie = cloakroom::Cookie::new().name("id");
+    let ours = configured(&server, |b| b.short_ids().transport(cookie.clone())).await;
+    let bridge = TowerSessions::new().users(Users::attribute("user"));
+    let after = super::app::v0_15::routes(Meeting::of(1)).layer(ours.layer().bridge(bridge));
+    assert_eq!(browser.attr(&after, "cart").await.as_deref(), Some("hat"));
+    put(&mut browser, &after, "cart", "coat").await;
+    assert_eq!(browser.cookie("id").unwrap(), id);
+    assert_eq!(ours.list("alice").await.unwrap().len(), 1);
+    browser.post(&after, "/log-in/alice").await.is(200);
+    assert_eq!(browser.cookie("id").unwrap().len(), 32);
+    assert_eq!(browser.attr(&after, "cart").await.as_deref(), Some("coat"));
+    assert_eq!(ours.list("alice").await.unwrap().len(), 1);
+    // Unless it is told to, ours takes no such id for one.
+    let strict = configured(&server, |b| b.transport(cookie)).await;
+    let strict = super::app::v0_15::routes(Meeting::of(1)).layer(
+        strict
+            .layer()
+            .bridge(TowerSessions::new().users(Users::attribute("user"))),
+    );
+    let mut old = super::guest::visitor(&before).await;
+    assert_eq!(old.attr(&strict, "made").await, None);
 }

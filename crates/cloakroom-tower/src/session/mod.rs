@@ -233,6 +233,19 @@ impl Session {
     /// session may live. Two round trips; none while there is no session: the one that this request
     /// makes has them.
     ///
+    /// ```
+    /// # use cloakroom_tower::{MemoryStore, Sessions};
+    /// # use time::ext::NumericalDuration as _;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> cloakroom_tower::Result<()> {
+    /// # let sessions = Sessions::builder(MemoryStore::new()).build().await?;
+    /// # let session = sessions.detached().load().await?;
+    /// session.log_in("alice").await?;
+    /// session.live_for(7.days(), 60.days()).await?;
+    /// assert_eq!(session.idle_timeout(), Some(7.days()));
+    /// assert!(session.is_remembered());
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Invalid`](crate::ErrorKind::Invalid) if the idle window is shorter than 1 ms, or the
