@@ -75,8 +75,14 @@ async fn ours_on_redis(as_subject: fn(SharedStore) -> Arc<dyn Subject>) {
         .leave_out(EMPTY, WHY)
         .staleness(STALENESS)
         .outage(
-            move || std::future::ready(stopped.pause()),
-            move || std::future::ready(back.resume()),
+            move || {
+                stopped.pause();
+                std::future::ready(())
+            },
+            move || {
+                back.resume();
+                std::future::ready(())
+            },
         );
     all_kept(&suite.run().await);
 }

@@ -74,7 +74,7 @@ impl SharedStore {
             Expiry::Changes => change.live(until(left(entry.expiry_date))),
             _ if misplaced => change.live(until(left(entry.expiry_date))),
             Expiry::Slides { ago } if change.is_empty() => {
-                self.0.sessions.used(at, ago, left(entry.expiry_date))
+                self.0.sessions.used(at, ago, left(entry.expiry_date));
             }
             Expiry::Slides { .. } | Expiry::Stays => {}
         }
