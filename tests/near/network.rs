@@ -111,8 +111,8 @@ impl Network {
     }
 
     /// Does this to the links that are meant, and to those that are made until it ends.
-    pub(crate) fn strike(&self, meant: Meant, blow: Blow) {
-        *self.weather.lock().unwrap() = Some((meant, Arc::clone(&blow)));
+    pub(crate) fn strike(&self, meant: Meant, blow: &Blow) {
+        *self.weather.lock().unwrap() = Some((meant, Arc::clone(blow)));
         self.meant(meant).iter().for_each(|link| blow(link));
     }
 

@@ -19,7 +19,7 @@ pub(super) async fn strike(world: &World, mut strike: Strike) {
     let meant = Meant { kinds, server };
     let networks = strike.targets.iter().map(|t| &world.instances[*t].network);
     for network in networks.clone() {
-        network.strike(meant, Arc::clone(&blow));
+        network.strike(meant, &blow);
     }
     sleep(strike.lasts).await;
     let lose = strike.fault == Fault::DropMessages;
