@@ -27,9 +27,11 @@ macro_rules! version {
             use http::StatusCode;
             use serde_json::Value;
             use time::{Duration, OffsetDateTime};
-            use $theirs::{Expiry, Session, SessionManagerLayer, SessionStore};
+            pub(crate) use $theirs::SessionManagerLayer;
+            use $theirs::{Expiry, Session, SessionStore};
 
             use super::Meeting;
+            use cloakroom::tower_sessions::SharedStore;
 
             type Answer<T> = Result<T, (StatusCode, String)>;
 
@@ -89,6 +91,16 @@ macro_rules! version {
                     layer = layer.with_expiry(Expiry::OnInactivity(idle));
                 }
                 routes(meeting).layer(layer)
+            }
+
+            /// Logs out everywhere else, and says how many sessions that were.
+            pub(crate) fn others(store: SharedStore) -> Router {
+                let handler = async move |s: Session| {
+                    let id = s.id().unwrap();
+                    let handle = store.handle(&id).await.unwrap().is_some();
+                    format!("{handle} {}", store.revoke_others(&id).await.unwrap())
+                };
+                Router::new().route("/others", post(handler))
             }
 
             async fn read(s: Session, Path(key): Path<String>) -> Answer<String> {

@@ -11,7 +11,7 @@ use crate::web::support::{Browser, LIMIT, at_once};
 macro_rules! cases {
     ($module:ident, $version:ident) => {
         mod $module {
-            use super::super::app::$version::stock;
+            use super::super::app::$version::{SessionManagerLayer, others, stock};
             use super::*;
 
             pub(super) async fn users_are_listed_and_revoked() {
@@ -53,6 +53,31 @@ macro_rules! cases {
                     }
                 }
                 assert_eq!(bob.attr(&two, "user").await.as_deref(), Some("bob"));
+            }
+
+            pub(super) async fn all_others_can_be_logged_out() {
+                let server = RedisServer::start().await;
+                let store = |sessions| SharedStore::new(sessions).users(Users::attribute("user"));
+                let (here, there) = (instance(&server).await, instance(&server).await);
+                let (one, two) = (store(&here), store(&there));
+                let layer = SessionManagerLayer::new(two.clone());
+                let others = others(two.clone()).layer(layer);
+                let app = stock(one, None);
+                let mut devices = Vec::new();
+                for user in ["alice", "alice", "bob", "alice"] {
+                    let mut browser = Browser::new();
+                    browser.post(&app, &format!("/log-in/{user}")).await.is(200);
+                    devices.push(browser);
+                }
+                assert_eq!(
+                    devices[0].post(&others, "/others").await.is(200).text,
+                    "true 2"
+                );
+                for (browser, stays) in devices.iter().zip([true, false, true, false]) {
+                    let seen =
+                        || async { browser.clone().attr(&app, "user").await.is_some() == stays };
+                    assert!(eventually(LIMIT, seen).await);
+                }
             }
 
             pub(super) async fn a_limit_holds_however_many_log_in() {
@@ -121,6 +146,7 @@ cases!(cases_015, v0_15);
 
 each_version! {
     users_are_listed_and_revoked,
+    all_others_can_be_logged_out,
     a_limit_holds_however_many_log_in,
     a_user_needs_a_new_id,
     an_expiry_of_its_own_is_the_indexs_too,

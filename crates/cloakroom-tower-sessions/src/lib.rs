@@ -32,7 +32,7 @@ mod users;
 mod version;
 
 pub use bridge::TowerSessions;
-pub use store::{Migration, SharedStore};
+pub use store::{Migration, SharedStore, TheirId};
 pub use users::Users;
 #[cfg(feature = "v0_14")]
 use version::v0_14;

@@ -9,7 +9,7 @@ macro_rules! version {
                 Migration, SharedStore,
                 bridge::{Passage, Wish},
                 entry::{Entry, Result, Trouble},
-                store::Before,
+                store::{Before, Sealed, TheirId},
             };
             use async_trait::async_trait;
             use cloakroom_core::BoxFuture;
@@ -36,6 +36,14 @@ macro_rules! version {
                     self.migrating(Arc::new(Old(before)), how)
                 }
             }
+
+            impl Sealed for Id {
+                fn number(&self) -> i128 {
+                    self.0
+                }
+            }
+
+            impl TheirId for Id {}
 
             impl From<Record> for Entry {
                 fn from(record: Record) -> Self {

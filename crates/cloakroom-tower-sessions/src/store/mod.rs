@@ -3,11 +3,14 @@
 mod base;
 mod before;
 mod create;
+mod devices;
 mod save;
 mod saved;
 
 pub(crate) use before::Before;
 pub use before::Migration;
+pub use devices::TheirId;
+pub(crate) use devices::private::Sealed;
 
 use crate::{
     Users,

@@ -145,6 +145,18 @@ impl Sessions {
         self.revoke_which(user, Which::All).await
     }
 
+    /// Ends all sessions of a user but one, by its handle, and says how many there were.
+    ///
+    /// One round trip. Consistency, errors and cancel safety as of [`revoke`](Self::revoke). In a
+    /// handler, [`Session::revoke_others`](crate::Session::revoke_others) knows which one to keep.
+    ///
+    /// # Errors
+    ///
+    /// As of [`revoke`](Self::revoke).
+    pub async fn revoke_others(&self, user: &str, keep: &Handle) -> Result<u64> {
+        self.revoke_which(user, Which::Others(*keep)).await
+    }
+
     /// Ends all sessions of everyone, anonymous ones too: for the day that a secret leaked. One
     /// step for each bucket, one round trip for each server.
     ///
