@@ -27,8 +27,8 @@ macro_rules! version {
             use http::StatusCode;
             use serde_json::Value;
             use time::{Duration, OffsetDateTime};
-            pub(crate) use $theirs::SessionManagerLayer;
-            use $theirs::{Expiry, Session, SessionStore};
+            use $theirs::{Expiry, SessionStore};
+            pub(crate) use $theirs::{Session, SessionManagerLayer};
 
             use super::Meeting;
             use cloakroom::tower_sessions::SharedStore;
@@ -62,6 +62,13 @@ macro_rules! version {
                     .route("/cycle-and-fail", post(cycle_and_fail))
                     .route("/clear", post(async |s: Session| s.clear().await))
                     .route("/save/{key}", post(save))
+                    .route("/save-empty/{key}", post(save_empty))
+                    .route("/later/{key}", post(later))
+                    .route("/write-and-delete", post(write_and_delete))
+                    .route("/meet-and-cycle", post(meet_and_cycle))
+                    .route("/cycle-and-hang", post(cycle_and_hang))
+                    .route("/flush-and-hang", post(flush_and_hang))
+                    .route("/save-twice", post(save_twice))
                     .route("/live/{seconds}", post(live))
                     .route("/until/{seconds}", post(until))
                     .route("/log-in/{user}", post(log_in))
@@ -152,6 +159,54 @@ macro_rules! version {
                 s.insert(&key, 1).await.map_err(failed)?;
                 s.save().await.map_err(failed)?;
                 Ok(s.id().map(|id| id.to_string()).unwrap_or_default())
+            }
+
+            /// To learn the id, then to write.
+            async fn save_empty(s: Session, Path(key): Path<String>) -> Answer<()> {
+                s.save().await.map_err(failed)?;
+                s.insert(&key, 1).await.map_err(failed)
+            }
+
+            /// Writes when the response has gone, as a stream does.
+            async fn later(s: Session, Path(key): Path<String>) -> Answer<()> {
+                s.insert("before", 1).await.map_err(failed)?;
+                tokio::spawn(async move {
+                    while s.id().is_none() || s.get_value("go").await.is_err() {
+                        tokio::task::yield_now().await;
+                    }
+                    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+                    s.insert(&key, 1).await.unwrap();
+                    s.save().await.unwrap();
+                });
+                Ok(())
+            }
+
+            async fn write_and_delete(s: Session) -> Answer<()> {
+                s.insert("seen", 1).await.map_err(failed)?;
+                s.delete().await.map_err(failed)
+            }
+
+            async fn meet_and_cycle(State(meeting): State<Meeting>, s: Session) -> Answer<()> {
+                let _ = s.get_value("any").await.map_err(failed)?;
+                meeting.wait().await;
+                s.cycle_id().await.map_err(failed)
+            }
+
+            async fn cycle_and_hang(s: Session) -> Answer<()> {
+                s.cycle_id().await.map_err(failed)?;
+                std::future::pending().await
+            }
+
+            async fn flush_and_hang(s: Session) -> Answer<()> {
+                s.flush().await.map_err(failed)?;
+                std::future::pending().await
+            }
+
+            /// Adds one, saves, and removes it again.
+            async fn save_twice(s: Session) -> Answer<()> {
+                s.insert("passing", 1).await.map_err(failed)?;
+                s.save().await.map_err(failed)?;
+                s.remove_value("passing").await.map(drop).map_err(failed)
             }
 
             async fn live(s: Session, Path(seconds): Path<i64>) {

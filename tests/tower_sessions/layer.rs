@@ -1,5 +1,6 @@
 //! Their `Session` under our layer.
 
+use axum::extract::Path;
 use cloakroom::tower_sessions::{SharedStore, TowerSessions, Users};
 use cloakroom::{LazySession, OnLimit, Sessions};
 use cloakroom_testkit::{RedisServer, eventually};
@@ -21,7 +22,7 @@ async fn visitor(app: &axum::Router) -> Browser {
 macro_rules! cases {
     ($module:ident, $version:ident) => {
         mod $module {
-            use super::super::app::$version::routes;
+            use super::super::app::$version::{Session, routes};
             use super::*;
 
             fn app(sessions: &Sessions, meeting: Meeting) -> axum::Router {
@@ -30,8 +31,118 @@ macro_rules! cases {
                     let session = session.load().await.unwrap();
                     format!("{:?}", session.user())
                 });
-                let router = routes(meeting).route("/ours", ours);
+                let router = routes(meeting)
+                    .route("/ours", ours)
+                    .route("/out-with-flash", axum::routing::post(out_with_flash))
+                    .route("/over/{user}", axum::routing::post(log_in_over));
                 router.layer(sessions.layer().bridge(bridge))
+            }
+
+            /// Theirs has read the session; ours ends it; theirs writes on.
+            async fn out_with_flash(ours: LazySession, theirs: Session) {
+                let _ = theirs.get_value("user").await.unwrap();
+                ours.log_out().await.unwrap();
+                theirs.insert("flash", "bye").await.unwrap();
+            }
+
+            async fn log_in_over(ours: LazySession, theirs: Session, Path(user): Path<String>) {
+                let _ = theirs.get_value("user").await.unwrap();
+                ours.load().await.unwrap().log_in(user).await.unwrap();
+                theirs.insert("flash", "hello").await.unwrap();
+            }
+
+            /// Who was logged out, or logged in by ours, is nobody else because of what theirs knew.
+            pub(super) async fn what_theirs_knew_logs_nobody_in() {
+                let server = RedisServer::start().await;
+                let sessions = instance(&server).await;
+                let app = app(&sessions, Meeting::of(1));
+                let mut browser = Browser::new();
+                browser.post(&app, "/log-in/alice").await.is(200);
+                browser.post(&app, "/out-with-flash").await.is(200);
+                assert_eq!(browser.get(&app, "/ours").await.text, "None");
+                assert_eq!(browser.attr(&app, "flash").await.as_deref(), Some("bye"));
+                assert_eq!(browser.attr(&app, "user").await, None);
+                assert!(sessions.list("alice").await.unwrap().is_empty());
+                browser.post(&app, "/log-in/alice").await.is(200);
+                browser.post(&app, "/over/bob").await.is(200);
+                assert_eq!(browser.get(&app, "/ours").await.text, r#"Some("bob")"#);
+                assert!(sessions.list("alice").await.unwrap().is_empty());
+                assert_eq!(sessions.list("bob").await.unwrap().len(), 1);
+            }
+
+            pub(super) async fn what_was_revoked_stays_so_whatever_a_late_request_does() {
+                let server = RedisServer::start().await;
+                let (sessions, there) = (instance(&server).await, instance(&server).await);
+                let meeting = Meeting::of(2);
+                let app = app(&sessions, meeting.clone());
+                for path in ["/meet-and-cycle", "/meet/late"] {
+                    let mut browser = Browser::new();
+                    browser.post(&app, "/log-in/alice").await.is(200);
+                    let revoking = async {
+                        assert_eq!(there.revoke_user("alice").await.unwrap(), 1);
+                        meeting.wait().await;
+                    };
+                    let (answer, ()) = tokio::join!(browser.post(&app, path), revoking);
+                    assert!(
+                        answer.status.as_u16() < 500 && answer.new_id().is_none(),
+                        "{answer:?}"
+                    );
+                    assert_eq!(browser.attr(&app, "user").await, None);
+                    assert_eq!(records(&server).await, 0);
+                }
+            }
+
+            pub(super) async fn delete_is_a_logout_though_something_was_written() {
+                let server = RedisServer::start().await;
+                let [one, _] = two(&server).await;
+                let mut browser = Browser::new();
+                browser.post(&one, "/log-in/alice").await.is(200);
+                let answer = browser.post(&one, "/write-and-delete").await.is(200);
+                assert!(answer.id_cookie().unwrap().removes());
+                assert_eq!(records(&server).await, 0);
+            }
+
+            pub(super) async fn what_is_saved_after_the_response_is_written() {
+                let server = RedisServer::start().await;
+                let [one, two] = two(&server).await;
+                let mut browser = visitor(&one).await;
+                browser.post(&one, "/later/late").await.is(200);
+                let written = || async { browser.clone().attr(&two, "late").await.is_some() };
+                assert!(eventually(LIMIT, written).await);
+                assert_eq!(browser.attr(&two, "before").await.as_deref(), Some("1"));
+            }
+
+            pub(super) async fn a_client_that_goes_away_is_logged_out_only_if_it_wanted_to_be() {
+                let server = RedisServer::start().await;
+                let [one, _] = two(&server).await;
+                for (path, stays) in [("/cycle-and-hang", true), ("/flush-and-hang", false)] {
+                    let browser = visitor(&one).await;
+                    let mut leaving = browser.clone();
+                    let request = leaving.post(&one, path);
+                    let gave_up =
+                        tokio::time::timeout(std::time::Duration::from_millis(500), request);
+                    assert!(gave_up.await.is_err());
+                    let seen =
+                        || async { browser.clone().attr(&one, "made").await.is_some() == stays };
+                    assert!(eventually(LIMIT, seen).await, "{path}");
+                }
+            }
+
+            pub(super) async fn an_expiry_set_by_many_at_once_refuses_none() {
+                let server = RedisServer::start().await;
+                let [one, _] = two(&server).await;
+                let mut browser = visitor(&one).await;
+                let answers = at_once(8, |_| {
+                    let (app, mut browser) = (one.clone(), browser.clone());
+                    async move { browser.post(&app, "/live/864000").await.is(200) }
+                });
+                for answer in answers.await {
+                    browser.learn(&answer);
+                }
+                assert_eq!(browser.attr(&one, "made").await.as_deref(), Some("yes"));
+                // Farther than any date can tell.
+                browser.post(&one, "/live/99999999999").await.is(200);
+                assert_eq!(browser.attr(&one, "made").await.as_deref(), Some("yes"));
             }
 
             async fn two(server: &RedisServer) -> [axum::Router; 2] {
@@ -261,6 +372,12 @@ each_version! {
     the_id_that_handlers_see_is_no_id,
     a_login_is_a_login,
     an_expiry_of_its_own_is_the_cookies_too,
+    what_theirs_knew_logs_nobody_in,
+    what_was_revoked_stays_so_whatever_a_late_request_does,
+    delete_is_a_logout_though_something_was_written,
+    what_is_saved_after_the_response_is_written,
+    a_client_that_goes_away_is_logged_out_only_if_it_wanted_to_be,
+    an_expiry_set_by_many_at_once_refuses_none,
     a_store_that_is_away_is_a_503_and_the_cookie_stays,
     save_writes_at_once,
 }

@@ -234,6 +234,29 @@ async fn taken_over_by_many_at_once_it_is_one() {
     }
 }
 
+/// Logged out on an instance that has not read the session, while another takes it over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_logs_out_beside_a_take_over_stays_so() {
+    let fleet = Fleet::new().await;
+    let old = fleet.start(Version::Before).await;
+    let apps = [fleet.start(TAKE_OVER).await, fleet.start(ALONGSIDE).await];
+    for round in 0..40 {
+        let client = Client::arrive(round, &old).await;
+        let (mut reader, mut leaver) = (client.browser.clone(), client.browser.clone());
+        let reading = reader.get(&apps[0], "/attr/user");
+        let leaving = async {
+            if round % 4 == 0 {
+                tokio::task::yield_now().await;
+            }
+            leaver.post(&apps[1 - round % 2], "/flush").await.is(200)
+        };
+        tokio::join!(reading, leaving);
+        for app in &apps {
+            assert_eq!(client.browser.clone().attr(app, "user").await, None);
+        }
+    }
+}
+
 /// A made-up id is nobody's, in either store.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn made_up_ids_are_taken_over_from_nowhere() {

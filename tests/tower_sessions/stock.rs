@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cloakroom::tower_sessions::SharedStore;
+use cloakroom::tower_sessions::{SharedStore, Users};
 use cloakroom_testkit::{RedisServer, eventually};
 use http::Method;
 use time::Duration;
@@ -168,6 +168,54 @@ macro_rules! cases {
                 assert_eq!(browser.attr(&app, "b").await.as_deref(), Some("b"));
             }
 
+            pub(super) async fn what_is_cleared_is_the_sessions_own() {
+                let server = RedisServer::start().await;
+                let app = stock(store(&server).await, HOUR);
+                let mut browsers = Vec::new();
+                for n in 0..3 {
+                    let mut browser = visitor(&app).await;
+                    put(&mut browser, &app, "n", &n.to_string()).await;
+                    browsers.push(browser);
+                }
+                for n in 0..3 {
+                    browsers[n].post(&app, "/clear").await.is(200);
+                    for (m, browser) in browsers.iter().enumerate() {
+                        let cleared = browser.clone().attr(&app, "n").await.is_none();
+                        assert_eq!(cleared, m <= n);
+                    }
+                }
+            }
+
+            pub(super) async fn what_was_revoked_is_not_cycled_into_life() {
+                let server = RedisServer::start().await;
+                let (here, there) = (instance(&server).await, instance(&server).await);
+                let meeting = Meeting::of(2);
+                let users = Users::attribute("user");
+                let app = stock_with(SharedStore::new(&here).users(users), HOUR, meeting.clone(), false);
+                let mut browser = visitor(&app).await;
+                browser.post(&app, "/log-in/alice").await.is(200);
+                let mut late = browser.clone();
+                let revoking = async {
+                    assert_eq!(there.revoke_user("alice").await.unwrap(), 1);
+                    meeting.wait().await;
+                };
+                let (answer, ()) = tokio::join!(late.post(&app, "/meet-and-cycle"), revoking);
+                answer.is(500);
+                assert_eq!(late.attr(&app, "user").await, None);
+                assert_eq!((records(&server).await, here.list("alice").await.unwrap().len()), (0, 0));
+            }
+
+            pub(super) async fn a_session_that_was_saved_empty_takes_what_follows() {
+                let server = RedisServer::start().await;
+                let app = stock(store(&server).await, HOUR);
+                let mut browser = Browser::new();
+                browser.post(&app, "/save-empty/a").await.is(200);
+                assert_eq!(browser.attr(&app, "a").await.as_deref(), Some("1"));
+                browser.post(&app, "/save-twice").await.is(200);
+                assert_eq!(browser.attr(&app, "passing").await, None);
+                assert_eq!(records(&server).await, 1);
+            }
+
             pub(super) async fn a_store_that_is_away_answers_in_time_and_keeps_the_cookie() {
                 let server = RedisServer::start().await;
                 let url = server.url();
@@ -220,6 +268,9 @@ each_version! {
     a_window_that_is_always_saved_slides,
     a_cycled_id_is_refused_on_every_instance,
     what_one_removes_another_does_not_put_back,
+    what_is_cleared_is_the_sessions_own,
+    what_was_revoked_is_not_cycled_into_life,
+    a_session_that_was_saved_empty_takes_what_follows,
     a_store_that_is_away_answers_in_time_and_keeps_the_cookie,
 }
 

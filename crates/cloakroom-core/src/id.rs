@@ -1,6 +1,6 @@
 //! The session id: the one secret.
 
-use crate::{Bucket, Buckets, Digest, Entropy, Result};
+use crate::{Address, Bucket, Buckets, Digest, Entropy, Result};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 const BYTES: usize = 24;
@@ -96,11 +96,19 @@ impl SessionId {
     pub fn bucket(&self, buckets: &Buckets) -> Option<Bucket> {
         match &self.0 {
             Secret::Own(bytes) => buckets.get(u16::from_be_bytes([bytes[0], bytes[1]])),
-            Secret::Short(_) => {
-                let [a, b, c, d, e, f, g, h, ..] = *self.digest().as_bytes();
-                Some(buckets.of_hash(u64::from_be_bytes([a, b, c, d, e, f, g, h])))
-            }
+            Secret::Short(_) => Some(short_bucket(self.digest(), buckets)),
         }
+    }
+
+    /// Where its session lies, or `None` if the deployment has no such bucket. Hashes the id once.
+    #[must_use]
+    pub fn address(&self, buckets: &Buckets) -> Option<Address> {
+        let digest = self.digest();
+        let bucket = match &self.0 {
+            Secret::Own(_) => self.bucket(buckets)?,
+            Secret::Short(_) => short_bucket(digest, buckets),
+        };
+        Some(Address { bucket, digest })
     }
 
     /// What stores and peers see of this id.
@@ -128,6 +136,11 @@ impl SessionId {
             Secret::Short(bytes) => bytes,
         }
     }
+}
+
+fn short_bucket(digest: Digest, buckets: &Buckets) -> Bucket {
+    let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
+    buckets.of_hash(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
 }
 
 impl std::fmt::Debug for SessionId {
@@ -211,6 +224,7 @@ mod tests {
         for n in 0..6_400u128 {
             let id = SessionId::short(n.to_le_bytes());
             let bucket = id.bucket(&buckets).unwrap();
+            assert_eq!(id.address(&buckets).unwrap().bucket, bucket);
             load[usize::from(bucket.index())] += 1;
             assert!(SessionId::parse(&id.expose_secret(), &buckets).is_none());
         }

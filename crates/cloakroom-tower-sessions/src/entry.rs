@@ -45,12 +45,25 @@ pub(crate) fn values(attributes: &Attributes) -> cloakroom_core::Result<Data> {
     attributes.iter().map(value).collect()
 }
 
+/// Names that begin with a NUL are Cloakroom's own: an application that lets its clients choose names
+/// must not let them choose these.
+pub(crate) fn check_name(name: &str) -> cloakroom_core::Result<()> {
+    if name.starts_with('\0') {
+        return Err(cloakroom_core::Error::new(
+            cloakroom_core::ErrorKind::Encode,
+            "an attribute's name must not begin with a NUL; choose another",
+        ));
+    }
+    Ok(())
+}
+
 /// Values as they are stored.
 pub(crate) fn encoded<'a>(
     data: impl Iterator<Item = (&'a String, &'a Value)>,
 ) -> cloakroom_core::Result<Attributes> {
     let mut attributes = Attributes::default();
     for (name, value) in data {
+        check_name(name)?;
         attributes.set(name, Some(Attributes::encode(name, value)?));
     }
     Ok(attributes)
@@ -61,6 +74,7 @@ pub(crate) fn difference(from: &Data, to: &Data) -> cloakroom_core::Result<Chang
     let mut change = Change::default();
     for (name, value) in to {
         if from.get(name) != Some(value) {
+            check_name(name)?;
             change.write(name, Some(Attributes::encode(name, value)?));
         }
     }

@@ -17,6 +17,7 @@ macro_rules! version {
             use futures_util::FutureExt as _;
             use http::{Extensions, StatusCode};
             use std::sync::{Arc, Weak};
+            use tokio::task::unconstrained;
             use $core::{
                 Expiry, Session, SessionStore,
                 session::{Id, Record},
@@ -143,7 +144,7 @@ macro_rules! version {
                 session: Arc<std::sync::OnceLock<WeakSession>>,
             }
 
-            /// Which [`Way`] owns the session that looks through this store.
+            /// The session that looks through this store. Its [`Way`] owns it.
             #[derive(Debug)]
             struct WeakSession(Weak<Session>);
 
@@ -152,7 +153,7 @@ macro_rules! version {
                 /// `delete` don't.
                 fn holds_its_record(&self) -> bool {
                     let session = self.session.get().and_then(|weak| weak.0.upgrade());
-                    session.is_some_and(|session| session.is_empty().now_or_never().is_none())
+                    session.is_some_and(|session| unconstrained(session.is_empty()).now_or_never().is_none())
                 }
             }
 
@@ -223,26 +224,34 @@ macro_rules! version {
                     let Self {
                         session, passage, ..
                     } = self;
-                    if session.is_empty().await {
-                        // It was flushed, or never was anything.
-                        if passage.gave_up() {
+                    if !status.is_server_error() {
+                        // What failed before was the handler's to deal with, and it did.
+                        let _ = passage.failure();
+                    }
+                    let gave_up = passage.gave_up();
+                    if session.is_empty().await || (gave_up && session.id().is_some()) {
+                        // It was flushed or deleted, or never was anything.
+                        if gave_up {
                             let _ = passage.log_out().await;
                         }
                     } else if !status.is_server_error() && session.is_modified() {
                         passage.leaving(wish(session.expiry()));
                         let _ = session.save().await;
-                    } else if !status.is_server_error() {
-                        // What failed was the handler's to deal with, and it did.
-                        passage.leaving(None);
+                        passage.left();
                     }
                     passage.failure().map_or(Ok(()), Err)
                 }
             }
 
             impl Drop for Way {
-                /// The client went away: what it logged out stays so.
+                /// The client went away: what it logged out stays so. What wanted another id keeps the
+                /// one that it has.
                 fn drop(&mut self) {
                     if self.left || !self.passage.gave_up() {
+                        return;
+                    }
+                    let empty = unconstrained(self.session.is_empty()).now_or_never();
+                    if empty != Some(true) && self.session.id().is_none() {
                         return;
                     }
                     let passage = Arc::clone(&self.passage);

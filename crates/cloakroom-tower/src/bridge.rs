@@ -27,7 +27,15 @@ pub trait Bridge: fmt::Debug + Send + Sync + 'static {
 /// response.
 pub trait Crossing: Send {
     /// What must still be done before the layer decides about a response of this status; `None` for
-    /// nothing. An error takes the place of the response.
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// An error takes the place of the response.
+    ///
+    /// # Cancel safety
+    ///
+    /// The layer carries what this returns to its end though its client goes away.
     fn leave(self: Box<Self>, status: StatusCode) -> Option<BoxFuture<'static, Result<()>>>;
 }
 
@@ -42,10 +50,11 @@ pub(crate) fn leave(
         return None;
     }
     Some(Box::pin(async move {
+        let mut all = Ok(());
         for each in brought {
-            each.await?;
+            all = all.and(each.await);
         }
-        Ok(())
+        all
     }))
 }
 

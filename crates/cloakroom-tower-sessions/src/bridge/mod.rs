@@ -5,7 +5,7 @@ mod passage;
 pub(crate) use passage::Passage;
 
 use crate::Users;
-use cloakroom_core::BoxFuture;
+use cloakroom_core::{BoxFuture, Digest};
 use cloakroom_tower::{
     LazySession, Result,
     bridge::{Bridge, Crossing},
@@ -65,9 +65,7 @@ impl TowerSessions {
 
 impl Bridge for TowerSessions {
     fn enter(&self, session: &LazySession, extensions: &mut Extensions) -> Box<dyn Crossing> {
-        let id = session
-            .digest()
-            .map(|digest| i128::from_le_bytes(*digest.as_bytes()));
+        let id = session.digest().map(name_of);
         let passage = || Arc::new(Passage::new(session.clone(), self.users.clone()));
         Box::new(All(vec![
             #[cfg(feature = "v0_14")]
@@ -76,6 +74,14 @@ impl Bridge for TowerSessions {
             crate::v0_15::enter(id, passage(), extensions),
         ]))
     }
+}
+
+/// What handlers see in place of an id: of no use as one, and not what the store sees of it either.
+pub(crate) fn name_of(digest: Digest) -> i128 {
+    let hash = blake3::derive_key("cloakroom 2026-11 shown id v1", digest.as_bytes());
+    let mut short = [0; 16];
+    short.copy_from_slice(&hash[..16]);
+    i128::from_le_bytes(short)
 }
 
 /// The sessions of all versions, one after the other.
@@ -89,13 +95,18 @@ impl Crossing for All {
             return None;
         }
         Some(Box::pin(async move {
+            let mut all = Ok(());
             for one in busy {
-                one.await?;
+                // Each is carried to its end: one may have to log out.
+                all = all.and(one.await);
             }
-            Ok(())
+            all
         }))
     }
 }
+
+/// No session lives longer.
+const LONGEST: Duration = Duration::days(36_525);
 
 /// How long a session shall live, as tower-sessions says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,10 +119,10 @@ impl Wish {
     /// The idle window and the longest life.
     pub(crate) fn limits(self) -> (Duration, Duration) {
         match self {
-            // As long as it is used; a month's absence of a limit is what tower-sessions has.
-            Self::Inactive(idle) => (idle, Duration::days(36_525).max(idle)),
+            // As long as it is used: tower-sessions knows one limit.
+            Self::Inactive(idle) => (idle.min(LONGEST), LONGEST),
             Self::Until(then) => {
-                let left = then - OffsetDateTime::now_utc();
+                let left = (then - OffsetDateTime::now_utc()).min(LONGEST);
                 (left, left)
             }
         }

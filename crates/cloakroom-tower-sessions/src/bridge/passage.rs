@@ -1,11 +1,11 @@
 //! What one request's `tower_sessions::Session` does, told to ours.
 
-use super::Wish;
+use super::{Wish, name_of};
 use crate::{
     Users,
     entry::{Data, Entry, Result, Trouble, difference, values},
 };
-use cloakroom_tower::{Error, LazySession, Session};
+use cloakroom_tower::{Error, ErrorKind, LazySession, Session};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use time::{Duration, OffsetDateTime};
 
@@ -21,16 +21,28 @@ pub(crate) struct Passage {
 
 #[derive(Default)]
 struct State {
-    /// What it was told that the session holds; `None` before it asked.
-    known: Option<Data>,
+    /// What it was told of the session; `None` before it asked.
+    known: Option<Known>,
     /// It has given up its id: `cycle_id`, or a `flush` that can't be told from it yet.
     gave_up: bool,
+    /// It was ended: what is still saved under its id goes nowhere.
+    ended: bool,
     /// The response is there: what is saved now goes with it.
     leaving: bool,
     /// How long the session shall live.
     wish: Option<Wish>,
     /// Why something failed, as ours says it.
     failed: Option<Error>,
+}
+
+/// What a session was when it was asked for.
+#[derive(Clone, Default)]
+struct Known {
+    data: Data,
+    /// Who was logged in.
+    user: Option<String>,
+    /// When it would have expired, unused.
+    expires: Option<OffsetDateTime>,
 }
 
 impl Passage {
@@ -51,10 +63,10 @@ impl Passage {
         let Some(id) = self.id().filter(|_| session.handle().is_some()) else {
             return Ok(None);
         };
-        let data = values(&session.attributes())?;
-        self.state().known = Some(data.clone());
-        let left = session.expires_in().unwrap_or(Duration::ZERO);
-        let expiry_date = OffsetDateTime::now_utc().saturating_add(left);
+        let known = self.known(&session)?;
+        let data = known.data.clone();
+        let expiry_date = known.expires.unwrap_or_else(OffsetDateTime::now_utc);
+        self.state().known = Some(known);
         Ok(Some(Entry {
             id,
             data,
@@ -62,7 +74,23 @@ impl Passage {
         }))
     }
 
+    /// What the session is now. A user who is in the data alone was there before somebody asked for
+    /// users, and is nobody who logs in.
+    fn known(&self, session: &Session) -> Result<Known> {
+        let data = values(&session.attributes())?;
+        let user = session.user().map(|user| user.to_string());
+        let left = session.expires_in();
+        Ok(Known {
+            user: user.or_else(|| self.users.find(&data)),
+            expires: left.map(|left| OffsetDateTime::now_utc().saturating_add(left)),
+            data,
+        })
+    }
+
     pub(crate) async fn save(&self, entry: &Entry) -> Result<()> {
+        if self.state().ended {
+            return Ok(());
+        }
         let session = self.noting(self.session.load().await)?;
         self.bring(&session, entry).await
     }
@@ -70,6 +98,7 @@ impl Passage {
     /// Of a session that has none yet, or that has given up its id.
     pub(crate) async fn create(&self, entry: &mut Entry) -> Result<()> {
         let session = self.noting(self.session.load().await)?;
+        self.state().ended = false;
         self.bring(&session, entry).await?;
         if let Some(id) = self.id() {
             entry.id = id;
@@ -87,12 +116,12 @@ impl Passage {
     }
 
     pub(crate) async fn log_out(&self) -> Result<()> {
-        {
-            let mut state = self.state();
-            state.gave_up = false;
-            state.known = Some(Data::new());
-        }
-        self.noting(self.session.log_out().await)
+        self.noting(self.session.log_out().await)?;
+        let mut state = self.state();
+        state.gave_up = false;
+        state.ended = true;
+        state.known = Some(Known::default());
+        Ok(())
     }
 
     /// Whether anything is left to do, whatever was changed.
@@ -111,40 +140,48 @@ impl Passage {
         let mut state = self.state();
         state.leaving = true;
         state.wish = wish;
-        state.failed = None;
     }
 
-    /// Why something failed, as ours says it.
+    /// The response is on its way: what is saved from now on is written at once.
+    pub(crate) fn left(&self) {
+        let mut state = self.state();
+        state.leaving = false;
+        state.wish = None;
+    }
+
+    /// Why something failed, as ours says it, since the last time.
     pub(crate) fn failure(&self) -> Option<Error> {
         self.state().failed.take()
     }
 
     /// A name of the present id.
     fn id(&self) -> Option<i128> {
-        let digest = self.session.digest()?;
-        Some(i128::from_le_bytes(*digest.as_bytes()))
+        self.session.digest().map(name_of)
     }
 
-    /// Brings over what changed, and who logged in.
+    /// Brings over what changed, and who logged in. What fails is as it was before.
     async fn bring(&self, session: &Session, entry: &Entry) -> Result<()> {
-        let (cycled, leaving, wish) = {
-            let mut state = self.state();
-            (
-                std::mem::take(&mut state.gave_up),
-                state.leaving,
-                state.wish,
-            )
-        };
         // One that was cleared before it was read is to lose all that is there.
-        let known = self.state().known.take();
-        let known = known.map_or_else(|| values(&session.attributes()), Ok)?;
-        let change = difference(&known, &entry.data)?;
+        let known = self.state().known.clone();
+        let known = known.map_or_else(|| self.known(session), Ok)?;
+        let change = difference(&known.data, &entry.data)?;
         for (name, value) in change.writes() {
             self.noting(session.write_encoded(name, value.cloned()))?;
         }
-        self.state().known = Some(entry.data.clone());
-        self.move_on(session, &entry.data, cycled, wish).await?;
-        if !leaving {
+        let user = self.users.find(&entry.data);
+        self.move_on(session, &entry.data, &known, change.is_empty())
+            .await?;
+        let leaving = {
+            let mut state = self.state();
+            state.gave_up = false;
+            state.known = Some(Known {
+                data: entry.data.clone(),
+                user: user.or(known.user),
+                expires: known.expires,
+            });
+            state.leaving
+        };
+        if !leaving && !self.state().ended {
             self.noting(session.commit().await)?;
         }
         Ok(())
@@ -155,18 +192,22 @@ impl Passage {
         &self,
         session: &Session,
         data: &Data,
-        cycled: bool,
-        wish: Option<Wish>,
+        known: &Known,
+        unchanged: bool,
     ) -> Result<()> {
+        let (cycled, wish) = {
+            let state = self.state();
+            (state.gave_up, state.wish)
+        };
         let wish = wish
-            .filter(|wish| !is_met(session, *wish))
+            .filter(|wish| !is_met(session, known, *wish))
             .map(Wish::limits);
         if wish.is_some_and(|(idle, _)| idle < Duration::MILLISECOND) {
             // An end that lies in the past.
             return self.log_out().await;
         }
         let user = self.users.find(data);
-        if let Some(user) = user.filter(|user| session.user().as_deref() != Some(user)) {
+        if let Some(user) = user.filter(|user| known.user.as_ref() != Some(user)) {
             let mut login = session.log_in(user);
             if let Some(label) = self.users.device_of(data) {
                 login = login.device(label);
@@ -176,10 +217,16 @@ impl Passage {
             }
             return self.noting(login.await);
         }
-        match wish {
-            Some((idle, absolute)) => self.noting(session.live_for(idle, absolute).await),
-            None if cycled => self.noting(session.rotate().await),
+        let moved = match wish {
+            Some((idle, absolute)) => session.live_for(idle, absolute).await,
+            None if cycled => session.rotate().await,
             None => Ok(()),
+        };
+        match moved {
+            // What ended meanwhile needs no new id, and nothing is lost with one that has it already.
+            Err(error) if error.kind() == ErrorKind::Gone => Ok(()),
+            Err(error) if error.kind() == ErrorKind::Superseded && unchanged => Ok(()),
+            moved => self.noting(moved),
         }
     }
 
@@ -194,15 +241,18 @@ impl Passage {
 }
 
 /// Whether the session lives so already.
-fn is_met(session: &Session, wish: Wish) -> bool {
+fn is_met(session: &Session, known: &Known, wish: Wish) -> bool {
     let same = |a: Duration, b: Duration| (a - b).abs() <= SAME;
     if !session.is_remembered() {
         return false;
     }
-    match (wish, session.idle_timeout(), session.expires_in()) {
-        (Wish::Inactive(wished), Some(idle), _) => same(wished, idle),
-        (Wish::Until(then), _, Some(left)) => same(then - OffsetDateTime::now_utc(), left),
-        _ => false,
+    match wish {
+        Wish::Inactive(wished) => session
+            .idle_timeout()
+            .is_some_and(|idle| same(wished, idle)),
+        Wish::Until(then) => known
+            .expires
+            .is_some_and(|expires| (then - expires).abs() <= SAME),
     }
 }
 

@@ -1,15 +1,25 @@
 //! What a session was when it was handed over.
 
-use crate::entry::{Data, Entry};
-use cloakroom_core::{Address, Attributes, Buckets, Change, Digest, Lifetime, Record};
+use crate::{
+    Users,
+    entry::{Data, Entry, check_name},
+};
+use cloakroom_core::{
+    Address, Attributes, Buckets, Change, Digest, Entropy as _, Lifetime, OsEntropy, Record,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 use time::{Duration, OffsetDateTime};
 
-/// Under this name it travels in what tower-sessions holds of the session. Applications can't come
-/// upon it: they ask for attributes by name.
-const NAME: &str = "\0cloakroom";
+/// Under this name it travels in what tower-sessions holds of the session. It is another in each process,
+/// so that nobody can give a session one of their own making.
+static NAME: LazyLock<String> = LazyLock::new(|| {
+    let mut random = [0; 16];
+    // Without entropy there are no ids either, and so no sessions.
+    let _ = OsEntropy.fill(&mut random);
+    format!("\0cloakroom.{:032x}", u128::from_le_bytes(random))
+});
 
 /// No session lives longer.
 const FAR: OffsetDateTime = time::macros::datetime!(9999-12-31 23:59:59 UTC);
@@ -27,6 +37,12 @@ pub(super) struct Base {
     /// The number that it was handed over under.
     #[serde(default, rename = "n")]
     pub(super) number: u64,
+    /// Nothing was stored yet: it held nothing.
+    #[serde(default, rename = "m")]
+    pub(super) unmade: bool,
+    /// What the store sees of its id.
+    #[serde(default, rename = "d")]
+    pub(super) digest: String,
     /// The session had ended, or had got a newer id, a moment before.
     #[serde(default, rename = "g")]
     pub(super) gone: bool,
@@ -62,10 +78,26 @@ pub(super) enum Expiry {
 
 impl Base {
     /// Of a record as it was read.
-    pub(super) fn of(record: &Record, expires_in: Duration, data: &Data) -> Self {
+    pub(super) fn of(record: &Record, expires_in: Duration, data: &Data, users: &Users) -> Self {
         let expires = OffsetDateTime::now_utc().saturating_add(expires_in);
         let user = record.login.as_ref().map(|login| login.user.to_string());
-        Self::new(data, expires, record.idle, user)
+        // One that is in the data, but not in the record, was there before somebody asked for users.
+        let user = user.or_else(|| users.find(data));
+        Self::new(data, expires, record.idle, user).called(record.digest)
+    }
+
+    /// Of a session that is to be made when it holds something.
+    pub(super) fn unmade() -> Self {
+        Self {
+            unmade: true,
+            ..Self::default()
+        }
+    }
+
+    /// The store sees this of its id.
+    pub(super) fn called(mut self, digest: Digest) -> Self {
+        self.digest = digest.to_hex();
+        self
     }
 
     pub(super) fn new(
@@ -77,6 +109,8 @@ impl Base {
         let hashes = attributes(data).map(|(name, value)| (name.clone(), hash(value)));
         Self {
             number: 0,
+            unmade: false,
+            digest: String::new(),
             gone: false,
             before: false,
             lies: None,
@@ -148,13 +182,13 @@ impl Base {
 
     /// What goes with this session, if anything does.
     pub(super) fn read(entry: &Entry) -> Option<Self> {
-        Self::deserialize(entry.data.get(NAME)?).ok()
+        Self::deserialize(entry.data.get(&*NAME)?).ok()
     }
 
     /// Lets it go with the session.
     pub(super) fn put(&self, data: &mut Data) {
         if let Ok(value) = serde_json::to_value(self) {
-            data.insert(NAME.to_owned(), value);
+            data.insert(NAME.clone(), value);
         }
     }
 
@@ -163,6 +197,7 @@ impl Base {
         let mut change = Change::default();
         for (name, value) in attributes(data) {
             if self.hashes.get(name) != Some(&hash(value)) {
+                check_name(name)?;
                 change.write(name, Some(Attributes::encode(name, value)?));
             }
         }
@@ -199,17 +234,15 @@ impl Base {
 
 /// What is the application's own.
 pub(super) fn attributes(data: &Data) -> impl Iterator<Item = (&String, &Value)> {
-    data.iter().filter(|(name, _)| *name != NAME)
+    data.iter().filter(|(name, _)| **name != *NAME)
 }
 
 /// The same for what JSON takes for the same.
 fn hash(value: &Value) -> String {
-    let text = value.to_string();
-    let hash = blake3::derive_key("cloakroom 2026-11 attribute base v1", text.as_bytes());
-    hash[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let mut hasher = blake3::Hasher::new();
+    // A hasher takes all that is written to it.
+    let _ = serde_json::to_writer(&mut hasher, value);
+    hasher.finalize().to_hex()[..32].to_owned()
 }
 
 fn milliseconds(time: OffsetDateTime) -> i64 {

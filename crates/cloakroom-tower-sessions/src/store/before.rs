@@ -1,8 +1,8 @@
 //! Sessions that another store still has.
 
-use super::{Base, Looked, SharedStore, base::attributes, create::Draft, left, to};
-use crate::entry::{Data, Entry, Result};
-use cloakroom_core::{Address, BoxFuture, Freshness};
+use super::{Base, Looked, SharedStore, base::attributes, create::Draft, detach, left, to};
+use crate::entry::{Data, Entry, Result, difference};
+use cloakroom_core::{Address, BoxFuture, Freshness, User};
 use std::fmt;
 use time::Duration;
 
@@ -54,44 +54,80 @@ impl SharedStore {
         }
         match how {
             Migration::Alongside => Ok(Some(self.lent(found))),
-            Migration::TakeOver => self.take_over(before, found).await,
+            Migration::TakeOver => self.take_over(found).await,
         }
     }
 
     async fn look_once_more(&self, id: i128) -> Result<Option<Entry>> {
         let now = Freshness::NOW;
         Ok(match self.look(self.address(id), now).await? {
-            Looked::Found { data, base, .. } => Some(self.shown(id, data, base)),
+            Looked::Found { data, base, .. } => Some(self.shown(id, data, *base)),
             Looked::Gone => self.gone(id),
             Looked::Absent => None,
         })
     }
 
-    /// Makes the session here, then ends it there. Of several that do so at once one makes it.
-    async fn take_over(&self, before: &dyn Before, found: Entry) -> Result<Option<Entry>> {
+    /// Makes the session here, then ends it there, though its caller goes away. Of several that do so
+    /// at once one makes it.
+    async fn take_over(&self, found: Entry) -> Result<Option<Entry>> {
+        let own = self.clone();
+        let id = found.id;
+        detach(async move { own.take_all_over(found).await }).await?;
+        self.look_once_more(id).await
+    }
+
+    async fn take_all_over(&self, found: Entry) -> Result<()> {
+        let Some((before, _)) = &self.0.before else {
+            return Ok(());
+        };
         let Some(draft) = self.draft(&found)?.map(Draft::without_limit) else {
-            return Ok(None);
+            return Ok(());
         };
         let (id, at) = (found.id, self.address(found.id));
-        match draft.user.clone() {
-            Some(user) if user.bucket != at.bucket => {
-                // All sessions of a user lie in one bucket, and the client keeps its id.
-                let there = self.address(self.draw(Some(&user))?);
-                if self.made(there, &draft).await? && !self.points(at, there, &draft).await? {
-                    self.end(there).await?;
-                }
-            }
-            _ => drop(self.made(at, &draft).await?),
+        let there = match &draft.user {
+            // All sessions of a user lie in one bucket, and the client keeps its id.
+            Some(user) if user.bucket != at.bucket => self.pointed(at, user, &draft).await?,
+            _ => Some(at),
+        };
+        let Some(there) = there else {
+            // It ended meanwhile.
+            return Ok(());
+        };
+        if self.made(there, &draft).await? {
+            self.catch_up(&**before, &found, there).await?;
         }
         if before.delete(id).await.is_err() {
             self.forget_before(id);
         }
-        self.look_once_more(id).await
+        Ok(())
+    }
+
+    /// Where the session's id leads, which is told before anything lies there; `None` if it has ended.
+    async fn pointed(&self, at: Address, user: &User, draft: &Draft) -> Result<Option<Address>> {
+        let there = self.address(self.draw(Some(user))?);
+        let pointer = Draft::pointer(draft.lifetime, to(there)?);
+        if self.made(at, &pointer).await? {
+            return Ok(Some(there));
+        }
+        let other = self.record_at(at, Freshness::NOW).await?;
+        Ok(other.map(|record| self.elsewhere(&record).unwrap_or(at)))
+    }
+
+    /// Brings over what was still written there after it was read.
+    async fn catch_up(&self, before: &dyn Before, found: &Entry, there: Address) -> Result<()> {
+        let Some(now) = before.load(found.id).await? else {
+            return Ok(());
+        };
+        let change = difference(&found.data, &now.data)?;
+        if change.is_empty() {
+            return Ok(());
+        }
+        self.commit(there, &change).await
     }
 
     /// Ends a session in the other store, which is here by now, as soon as that can be reached: what
     /// stayed there would come back after it has ended here.
-    fn forget_before(&self, id: i128) {
+    pub(super) fn forget_before(&self, id: i128) {
         let Some((before, _)) = self.0.before.clone() else {
             return;
         };
@@ -109,12 +145,6 @@ impl SharedStore {
                 "a session that was taken over is still where it was; end it there by hand"
             );
         });
-    }
-
-    /// Lets the session's id lead there; `false` if it leads somewhere already.
-    async fn points(&self, at: Address, there: Address, draft: &Draft) -> Result<bool> {
-        let pointer = Draft::pointer(draft.lifetime, to(there)?);
-        self.made(at, &pointer).await
     }
 
     pub(super) async fn create_before(&self, before: &dyn Before, entry: &mut Entry) -> Result<()> {
@@ -152,16 +182,34 @@ impl SharedStore {
             }
         }
         now.expiry_date = entry.expiry_date;
-        before.save(&now).await?;
+        let saved = before.save(&now).await;
+        if self.is_here(entry.id).await? {
+            // Taken over in between. What a store that inserts has put back there must go again.
+            if before.delete(entry.id).await.is_err() {
+                self.forget_before(entry.id);
+            }
+            return self.save_taken_over(entry, base).await;
+        }
+        saved?;
         self.0.saved.note(base.clone().after(entry, None));
         Ok(())
     }
 
+    async fn is_here(&self, id: i128) -> Result<bool> {
+        let looked = self.look(self.address(id), Freshness::NOW).await?;
+        Ok(!matches!(looked, Looked::Absent))
+    }
+
     async fn save_taken_over(&self, entry: &Entry, base: &Base) -> Result<()> {
         let own = self.address(entry.id);
-        let Looked::Found { lies, .. } = self.look(own, Freshness::NOW).await? else {
+        let looked = self.look(own, Freshness::NOW).await?;
+        let Looked::Found {
+            lies, base: here, ..
+        } = looked
+        else {
             return Ok(());
         };
+        self.check_user(entry, &here).await?;
         let change = base.changes(&entry.data)?;
         if !change.is_empty() {
             self.commit(lies.unwrap_or(own), &change).await?;

@@ -1,6 +1,6 @@
 //! Making a session.
 
-use super::{Base, SharedStore, base::attributes, left};
+use super::{Base, SharedStore, base::attributes, left, save::uncycled};
 use crate::entry::{Entry, Result, Trouble, encoded};
 use cloakroom_core::{
     Address, Attributes, Created, Entropy as _, Handle, Lifetime, Limit, NewLogin, NewSession,
@@ -45,8 +45,11 @@ impl SharedStore {
     /// Makes a session, under this id if it can be, and notes in it what it was.
     pub(crate) async fn create(&self, entry: &mut Entry) -> Result<()> {
         if attributes(&entry.data).next().is_none() {
+            let base = Base::unmade().numbered(self.0.saved.number());
+            base.put(&mut entry.data);
             return Ok(());
         }
+        self.check_alive(entry)?;
         if let Some((before, super::Migration::Alongside)) = &self.0.before {
             return self.create_before(&**before, entry).await;
         }
@@ -60,7 +63,8 @@ impl SharedStore {
             if self.made(self.address(entry.id), &draft).await? {
                 let user = draft.user.map(|user| user.id.to_string());
                 let base = Base::new(&entry.data, entry.expiry_date, draft.lifetime.idle, user);
-                let base = base.numbered(self.0.saved.number());
+                let at = self.address(entry.id);
+                let base = base.numbered(self.0.saved.number()).called(at.digest);
                 base.put(&mut entry.data);
                 return Ok(());
             }
@@ -68,6 +72,40 @@ impl SharedStore {
         Err(Trouble::Backend(
             "the random generator repeats itself: every new id exists already".to_owned(),
         ))
+    }
+
+    /// What somebody is logged in on, and was ended before its id was cycled, is not made again under a
+    /// new one.
+    fn check_alive(&self, entry: &Entry) -> Result<()> {
+        let base = Base::read(entry).filter(|base| !base.gone && base.user.is_some());
+        if base.is_some_and(|base| self.0.saved.was_dead(&base)) {
+            return Err(Trouble::Backend(
+                "the session ended before its id was cycled; log in again".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Makes one that held nothing when it was created, under the id that its client gets.
+    pub(super) async fn make_late(&self, entry: &Entry, base: Base) -> Result<()> {
+        if attributes(&entry.data).next().is_none() {
+            return Ok(());
+        }
+        let Some(draft) = self.draft(entry)? else {
+            return Ok(());
+        };
+        let at = self.address(entry.id);
+        if !self.suits(entry.id, draft.user.as_ref()) {
+            return Err(uncycled());
+        }
+        if self.made(at, &draft).await? {
+            let user = draft.user.map(|user| user.id.to_string());
+            let made = Base::new(&entry.data, entry.expiry_date, draft.lifetime.idle, user);
+            self.0
+                .saved
+                .note(made.numbered(base.number).called(at.digest));
+        }
+        Ok(())
     }
 
     /// `None` for one that has expired already.

@@ -14,14 +14,17 @@ pub(crate) use devices::private::Sealed;
 
 use crate::{
     Users,
-    entry::{Data, Entry, Result, id_bytes, values},
+    entry::{Data, Entry, Result, Trouble, id_bytes, values},
 };
 use base::Base;
-use cloakroom_core::{Address, Attributes, Digest, Freshness, Loaded, Record, SessionId};
+use cloakroom_core::{
+    Address, Attributes, Digest, Ended, Error, Freshness, Loaded, Record, SessionId,
+};
 use cloakroom_tower::Sessions;
 use saved::Saved;
 use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
+use tracing::Instrument as _;
 
 /// The attribute of a session that was taken over which says that it lies elsewhere. Applications
 /// can't come upon it: their names begin with no NUL.
@@ -122,17 +125,17 @@ impl SharedStore {
     fn address(&self, id: i128) -> Address {
         let id = SessionId::short(id_bytes(id));
         let buckets = self.0.sessions.store().buckets();
-        Address {
-            // A short id always has one.
-            bucket: id.bucket(buckets).unwrap_or_else(|| buckets.of_hash(0)),
+        // A short id always has one.
+        id.address(buckets).unwrap_or_else(|| Address {
+            bucket: buckets.of_hash(0),
             digest: id.digest(),
-        }
+        })
     }
 
     pub(crate) async fn load(&self, id: i128) -> Result<Option<Entry>> {
         let need = self.0.sessions.freshness();
         match self.look(self.address(id), need).await? {
-            Looked::Found { data, base, .. } => Ok(Some(self.shown(id, data, base))),
+            Looked::Found { data, base, .. } => Ok(Some(self.shown(id, data, *base))),
             Looked::Gone => Ok(self.gone(id)),
             Looked::Absent => match &self.0.before {
                 Some((before, how)) => self.look_before(&**before, *how, id).await,
@@ -141,27 +144,57 @@ impl SharedStore {
         }
     }
 
-    /// Ends the session, and what leads to it.
+    /// Ends the session, and what leads to it, though its caller goes away.
     pub(crate) async fn delete(&self, id: i128) -> Result<()> {
-        let at = self.address(id);
-        // Nothing, where a copy is near, as it is when the request has used its session.
-        if let Looked::Found {
-            lies: Some(there), ..
-        } = self.look(at, self.0.sessions.freshness()).await?
-        {
-            self.end(there).await?;
-        }
-        self.end(at).await?;
-        match &self.0.before {
-            Some((before, _)) => before.delete(id).await,
-            None => Ok(()),
-        }
+        let own = self.clone();
+        detach(async move { own.delete_all(id).await }).await
     }
 
-    async fn end(&self, at: Address) -> Result<()> {
-        self.0.sessions.store().end(at).await?;
-        self.0.sessions.ended(at);
-        Ok(())
+    async fn delete_all(&self, id: i128) -> Result<()> {
+        let at = self.address(id);
+        // Nothing, where a copy is near, as it is when the request has used its session.
+        let pointer = self.record_at(at, self.0.sessions.freshness()).await?;
+        let there = pointer.and_then(|record| self.elsewhere(&record));
+        let mut ended = self.end(there.unwrap_or(at)).await;
+        if there.is_some() {
+            ended = ended.and(self.end(at).await);
+        }
+        if let Some((before, _)) = &self.0.before {
+            if matches!(ended, Ok(Ended::Absent)) {
+                // Nobody who takes it over meanwhile shall make it here.
+                self.0.sessions.store().retire(at, 0).await?;
+            }
+            if let Err(trouble) = before.delete(id).await {
+                self.forget_before(id);
+                return Err(trouble);
+            }
+        }
+        if matches!(
+            ended,
+            Ok(Ended::Absent | Ended::Already | Ended::Superseded)
+        ) {
+            self.0.saved.note_dead(there.unwrap_or(at).digest);
+        }
+        ended.map(drop)
+    }
+
+    /// It has ended where the error is that replicas didn't confirm.
+    async fn end(&self, at: Address) -> Result<Ended> {
+        let ended = self.0.sessions.store().end(at).await;
+        if ended
+            .as_ref()
+            .map_or_else(Error::is_not_replicated, |_| true)
+        {
+            self.0.sessions.ended(at);
+        }
+        Ok(ended?)
+    }
+
+    async fn record_at(&self, at: Address, need: Freshness) -> Result<Option<Arc<Record>>> {
+        Ok(match self.0.sessions.store().load(at, need).await? {
+            Loaded::Found { record, .. } => Some(record),
+            Loaded::Superseded | Loaded::Ended | Loaded::Absent => None,
+        })
     }
 
     /// Looks a session up, where it is or where that says it lies.
@@ -176,7 +209,7 @@ impl SharedStore {
         Ok(match self.look_at(there, need).await? {
             Looked::Found { data, base, .. } => Looked::Found {
                 data,
-                base: base.lying(there),
+                base: Box::new(base.lying(there)),
                 lies: Some(there),
             },
             nothing => nothing,
@@ -194,7 +227,7 @@ impl SharedStore {
                     sessions.used(at, ago, record.idle);
                 }
                 let data = values(&record.attributes)?;
-                let base = Base::of(&record, expires_in, &data);
+                let base = Base::of(&record, expires_in, &data, &self.0.users).into();
                 Ok(Looked::Found { data, base, lies })
             }
             Loaded::Superseded | Loaded::Ended => Ok(Looked::Gone),
@@ -240,6 +273,14 @@ impl SharedStore {
     }
 }
 
+/// Carries work to its end though its caller goes away.
+async fn detach<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::spawn(work.in_current_span()).await;
+    done.unwrap_or_else(|stopped| Err(Trouble::Backend(stopped.to_string())))
+}
+
 /// What says that a session lies elsewhere.
 fn to(there: Address) -> cloakroom_core::Result<Attributes> {
     let text = format!("{}.{}", there.bucket.index(), there.digest.to_hex());
@@ -252,7 +293,7 @@ fn to(there: Address) -> cloakroom_core::Result<Attributes> {
 enum Looked {
     Found {
         data: Data,
-        base: Base,
+        base: Box<Base>,
         lies: Option<Address>,
     },
     /// It ended, or got a newer id, a moment ago.

@@ -25,6 +25,9 @@ impl SharedStore {
                 .map_or(Ok(()), |_| Err(uncycled()));
         }
         let base = self.0.saved.latest(base);
+        if base.unmade {
+            return self.make_late(entry, base).await;
+        }
         if let Some((before, _)) = &self.0.before
             && base.lies_before()
         {
@@ -58,7 +61,7 @@ impl SharedStore {
             return Ok(Some(base));
         }
         match self.look(self.address(entry.id), Freshness::NOW).await? {
-            Looked::Found { base, .. } => Ok(Some(base)),
+            Looked::Found { base, .. } => Ok(Some(*base)),
             Looked::Gone => Ok(None),
             Looked::Absent => self.base_before(entry.id).await,
         }
@@ -97,7 +100,7 @@ impl SharedStore {
 
     /// A session stays with the user that it was made for. Whoever had its id before another logs in
     /// would have that login, too: so it is ended, and the next login gets a new id.
-    async fn check_user(&self, entry: &Entry, base: &Base) -> Result<()> {
+    pub(super) async fn check_user(&self, entry: &Entry, base: &Base) -> Result<()> {
         let user = self.0.users.find(&entry.data);
         if user.is_none() || user == base.user {
             return Ok(());
@@ -109,7 +112,7 @@ impl SharedStore {
     }
 }
 
-fn uncycled() -> Trouble {
+pub(super) fn uncycled() -> Trouble {
     Trouble::Backend(
         "somebody logs in under an id that was known before; call cycle_id, or log out, first"
             .to_owned(),

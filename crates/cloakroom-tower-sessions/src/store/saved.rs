@@ -1,36 +1,45 @@
 //! What was saved lately.
 
 use super::Base;
+use cloakroom_core::Digest;
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 /// So many are remembered. Whoever saves twice does so in one request.
-const REMEMBERED: usize = 1024;
+const REMEMBERED: usize = 8192;
 
 /// What sessions were when they were last saved, by the number they were handed over under: one holder
 /// may save several times, and tower-sessions doesn't take back what goes with the session.
 #[derive(Debug, Default)]
-pub(super) struct Saved(Mutex<State>);
+pub(super) struct Saved {
+    handed_over: AtomicU64,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
-    handed_over: u64,
     bases: HashMap<u64, Base>,
     order: VecDeque<u64>,
+    /// Those that were to be ended and had ended before, by digest.
+    dead: VecDeque<String>,
 }
 
 impl Saved {
     /// A number for a session that is handed over.
     pub(super) fn number(&self) -> u64 {
-        let mut state = self.state();
-        state.handed_over += 1;
-        state.handed_over
+        self.handed_over.fetch_add(1, Relaxed) + 1
     }
 
     /// What it was when it was last saved, if that was lately.
     pub(super) fn latest(&self, base: Base) -> Base {
+        if base.number == 0 {
+            return base;
+        }
         self.state()
             .bases
             .get(&base.number)
@@ -39,6 +48,10 @@ impl Saved {
     }
 
     pub(super) fn note(&self, base: Base) {
+        if base.number == 0 {
+            // It was not handed over: nobody will save it again under that number.
+            return;
+        }
         let mut state = self.state();
         let number = base.number;
         if state.bases.insert(number, base).is_none() {
@@ -51,8 +64,22 @@ impl Saved {
         }
     }
 
+    /// Notes that a session had ended before it was to be ended.
+    pub(super) fn note_dead(&self, digest: Digest) {
+        let mut state = self.state();
+        state.dead.push_back(digest.to_hex());
+        if state.dead.len() > REMEMBERED {
+            state.dead.pop_front();
+        }
+    }
+
+    /// Whether what a new session is made from had ended before.
+    pub(super) fn was_dead(&self, base: &Base) -> bool {
+        !base.digest.is_empty() && self.state().dead.contains(&base.digest)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,14 +95,17 @@ mod tests {
             let user = Some(user.to_owned());
             Base::new(&Default::default(), now, time::Duration::HOUR, user).numbered(number)
         };
-        for n in 0..2_000 {
+        for n in 0..10_000 {
             let number = saved.number();
             assert_eq!(number, n + 1);
             saved.note(base(number, "first"));
             saved.note(base(number, "second"));
         }
         assert_eq!(saved.latest(base(1, "own")), base(1, "own"));
-        assert_eq!(saved.latest(base(2_000, "own")), base(2_000, "second"));
+        // What was not handed over is nobody's.
+        saved.note(base(0, "one"));
+        assert_eq!(saved.latest(base(0, "other")), base(0, "other"));
+        assert_eq!(saved.latest(base(10_000, "own")), base(10_000, "second"));
         assert_eq!(saved.state().bases.len(), REMEMBERED);
     }
 }

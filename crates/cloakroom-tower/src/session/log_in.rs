@@ -40,7 +40,9 @@ impl LogIn {
     }
 
     /// Gives the session limits of time of its own, idle and absolute, in place of the policy's; the
-    /// client keeps its cookie when it closes.
+    /// client keeps its cookie when it closes. The login fails with
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the idle window is shorter than 1 ms, or the absolute
+    /// lifetime shorter than that or longer than 100 years.
     pub fn living(mut self, idle: Duration, absolute: Duration) -> Self {
         self.request.lifetime = Some(Lifetime {
             idle,

@@ -168,7 +168,8 @@ impl Session {
     ///
     /// - [`LimitReached`](crate::ErrorKind::LimitReached), where the application refuses logins
     ///   beyond the limit: the credentials were right all the same.
-    /// - [`Invalid`](crate::ErrorKind::Invalid): the user's id is empty or too long.
+    /// - [`Invalid`](crate::ErrorKind::Invalid): the user's id is empty or too long, or the limits of
+    ///   time that [`living`](LogIn::living) gave can't be.
     /// - [`Unavailable`](crate::ErrorKind::Unavailable): the request keeps its old session. One
     ///   that nobody holds the id of may be left behind until it expires.
     ///

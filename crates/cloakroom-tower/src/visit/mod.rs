@@ -118,15 +118,13 @@ impl Visit {
 
     /// Where the bucket and digest of an id are.
     fn address(&self, id: &SessionId) -> Result<Address> {
-        let bucket = id.bucket(self.sessions.0.store.buckets());
-        let bucket = bucket.ok_or_else(|| {
+        let address = id.address(self.sessions.0.store.buckets());
+        address.ok_or_else(|| {
             Error::new(
                 ErrorKind::Internal,
                 "an id names a bucket that does not exist",
             )
-        })?;
-        let digest = id.digest();
-        Ok(Address { bucket, digest })
+        })
     }
 
     /// The record as it was when it was last seen, without this request's pending changes.
