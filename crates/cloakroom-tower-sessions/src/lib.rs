@@ -10,7 +10,7 @@
 //! | overlapping writes of different attributes | both kept | both kept |
 //! | a write that overlaps a logout | nothing is written | nothing is written |
 //! | a client reads its own writes elsewhere | within `max_staleness` | at once |
-//! | a request with the old id that overlaps a login | sees an empty session | the same; its writes answer 409 |
+//! | a request with the old id that overlaps a login | sees an empty session; if it writes, the old cookie comes back | sees an empty session; its writes answer 409 |
 //! | the store is away | 500, as tower-sessions answers | 503, `Retry-After`, the cookie kept |
 //! | a use slides the idle window | if something is written, or with `always_save` | yes |
 //! | `cycle_id` in a request that then fails | the session is gone | it is as it was |

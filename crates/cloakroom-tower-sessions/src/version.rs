@@ -30,9 +30,16 @@ macro_rules! version {
                                     ", like tower-sessions-redis-store."
                                 )]
                 ///
-                /// While it lasts, a session that isn't here is looked for there: one more request
-                /// to that store, for ids that lead nowhere too. What [`Migration`] says is how.
-                #[doc = concat!("See the manual's chapter on migration.")]
+                /// A session that isn't here is looked for there, also for ids that lead nowhere: one
+                /// request more to that store, and one here. Clients keep their ids. How far the way
+                /// has been gone is what [`Migration`] says; the `cloakroom` crate's manual has a
+                /// chapter on it.
+                ///
+                /// # Consistency
+                ///
+                /// With [`Alongside`](Migration::Alongside) that of the other store, for what is still
+                /// there. A take-over is carried to its end though its client goes away; what is
+                /// written to the other store in its last moment is lost.
                 pub fn $migrating(self, before: impl SessionStore, how: Migration) -> Self {
                     self.migrating(Arc::new(Old(before)), how)
                 }
