@@ -18,7 +18,7 @@ use time::Duration;
 pub trait Bridge: fmt::Debug + Send + Sync + 'static {
     /// Puts it into the request's extensions. Must be cheap and ask nobody: most requests don't use
     /// their session.
-    fn enter(&self, session: &LazySession, extensions: &mut Extensions) -> Box<dyn Crossing>;
+    fn enter(&self, session: &LazySession, extensions: &mut Extensions) -> Vec<Box<dyn Crossing>>;
 }
 
 /// One request's way over a [`Bridge`].

@@ -5,12 +5,12 @@ mod passage;
 pub(crate) use passage::Passage;
 
 use crate::Users;
-use cloakroom_core::{BoxFuture, Digest};
+use cloakroom_core::Digest;
 use cloakroom_tower::{
-    LazySession, Result,
+    LazySession,
     bridge::{Bridge, Crossing},
 };
-use http::{Extensions, StatusCode};
+use http::Extensions;
 use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
 
@@ -64,15 +64,15 @@ impl TowerSessions {
 }
 
 impl Bridge for TowerSessions {
-    fn enter(&self, session: &LazySession, extensions: &mut Extensions) -> Box<dyn Crossing> {
+    fn enter(&self, session: &LazySession, extensions: &mut Extensions) -> Vec<Box<dyn Crossing>> {
         let id = session.digest().map(name_of);
         let passage = || Arc::new(Passage::new(session.clone(), self.users.clone()));
-        Box::new(All(vec![
+        vec![
             #[cfg(feature = "v0_14")]
             crate::v0_14::enter(id, passage(), extensions),
             #[cfg(feature = "v0_15")]
             crate::v0_15::enter(id, passage(), extensions),
-        ]))
+        ]
     }
 }
 
@@ -82,27 +82,6 @@ pub(crate) fn name_of(digest: Digest) -> i128 {
     let mut short = [0; 16];
     short.copy_from_slice(&hash[..16]);
     i128::from_le_bytes(short)
-}
-
-/// The sessions of all versions, one after the other.
-struct All(Vec<Box<dyn Crossing>>);
-
-impl Crossing for All {
-    fn leave(self: Box<Self>, status: StatusCode) -> Option<BoxFuture<'static, Result<()>>> {
-        let all = self.0.into_iter();
-        let busy: Vec<_> = all.filter_map(|one| one.leave(status)).collect();
-        if busy.is_empty() {
-            return None;
-        }
-        Some(Box::pin(async move {
-            let mut all = Ok(());
-            for one in busy {
-                // Each is carried to its end: one may have to log out.
-                all = all.and(one.await);
-            }
-            all
-        }))
-    }
 }
 
 /// No session lives longer.

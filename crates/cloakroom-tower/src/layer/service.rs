@@ -63,7 +63,7 @@ where
         let session = LazySession::new(Arc::clone(&visit));
         let extensions = request.extensions_mut();
         let enter = |bridge: &Arc<dyn Bridge>| bridge.enter(&session, extensions);
-        let crossings = self.bridges.iter().map(enter).collect();
+        let crossings = self.bridges.iter().flat_map(enter).collect();
         extensions.insert(session);
         ResponseFuture::new(self.inner.call(request), visit, crossings)
     }
