@@ -66,7 +66,7 @@ pub(crate) fn documented() -> Vec<&'static str> {
     let manual = include_str!("../../crates/cloakroom/manual/operations.md");
     let words = manual.split(|c: char| c.is_whitespace() || c == '`');
     let rules = words.filter(|word| word.starts_with('+'));
-    let listening = ["+subscribe", "+set", "+echo"];
+    let listening = ["+subscribe", "+echo"];
     assert!(
         listening
             .iter()

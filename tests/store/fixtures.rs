@@ -116,7 +116,7 @@ for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
     if whole then live = live + 1
     elseif not (header[1] and redis.call('HLEN', key) == 1) then strange[#strange + 1] = key end
   elseif not (kind == 'u' and type == 'zset' and expires)
-      and not (kind == 'lease' and expires) and kind ~= 'settings' and kind ~= 'seq' and kind ~= 'epoch' then
+      and kind ~= 'settings' and kind ~= 'seq' and kind ~= 'epoch' then
     strange[#strange + 1] = key
   end
 end

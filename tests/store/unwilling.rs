@@ -1,9 +1,15 @@
 //! A server that is there and doesn't want to: demoted, full, or with nobody who needs it.
 
-use cloakroom_core::{Created, Freshness, Loaded, SessionStore};
+use std::sync::Arc;
+
+use cloakroom_core::{
+    Clock as _, Created, Ended, Freshness, Loaded, Moment, SessionStore, SystemClock, Touch,
+};
+use cloakroom_near::{Limits, NearStore};
 use cloakroom_redis::Driver;
 use cloakroom_testkit::conformance::draft::{anonymous, login, set};
 use cloakroom_testkit::{RedisServer, eventually, free_port};
+use time::Duration;
 
 use crate::store::support::{
     LIMIT, assert_unavailable, builder_with, connections, is_down, is_up, session, with_each_driver,
@@ -12,6 +18,7 @@ use crate::store::support::{
 with_each_driver! {
     #[tokio::test] a_demoted_master_refuses_writes_until_it_is_one_again,
     #[tokio::test] a_full_server_refuses_what_is_new_and_keeps_what_it_has,
+    #[tokio::test] a_full_server_serves_on,
     #[tokio::test] an_idle_store_reconnects_unasked,
     #[tokio::test] a_dropped_store_leaves_the_server_alone,
 }
@@ -65,6 +72,37 @@ async fn a_full_server_refuses_what_is_new_and_keeps_what_it_has(driver: impl Dr
     server.command(&["CONFIG", "SET", "maxmemory", "0"]).await;
     let created = store.create(&new).await.unwrap();
     assert!(matches!(created, Created::Done { .. }));
+}
+
+/// Copies are renewed, sessions read, touched and ended on a server that takes nothing new.
+async fn a_full_server_serves_on(driver: impl Driver + Copy) {
+    let server = RedisServer::start().await;
+    let store = Arc::new(builder_with(driver, &server).connect().await.unwrap());
+    let near = NearStore::new(store.clone(), Limits::default());
+    let at = session(&store).await;
+    let channel = store.channel().unwrap();
+    let proven_since = |since: Moment| {
+        let (lease, now) = (channel.lease(at.bucket), SystemClock.moment());
+        let age = lease.age(lease.term, now);
+        age.is_some_and(|age| age < now.since(since))
+    };
+    let begun = SystemClock.moment();
+    assert!(eventually(LIMIT, || async { proven_since(begun) }).await);
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    assert_unavailable(store.commit(at, &set("a", "2"), 100).await);
+    for _ in 0..3 {
+        let now = SystemClock.moment();
+        assert!(eventually(LIMIT, || async { proven_since(now) }).await);
+        let loaded = near.load(at, Freshness::NOW).await.unwrap();
+        assert!(matches!(loaded, Loaded::Found { .. }));
+    }
+    let touch = Touch {
+        at,
+        ago: Duration::ZERO,
+    };
+    store.touch(&[touch]).await.unwrap();
+    assert_eq!(store.end(at).await.unwrap(), Ended::Done);
+    store.revoke_everyone().await.unwrap();
 }
 
 async fn an_idle_store_reconnects_unasked(driver: impl Driver + Copy) {

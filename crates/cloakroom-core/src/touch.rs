@@ -25,7 +25,7 @@ pub struct Touch {
 /// use cloakroom_core::{Buckets, Clock, ManualClock, OsEntropy, SessionId, Address, TouchQueue};
 /// use time::Duration;
 ///
-/// let (clock, mut queue) = (ManualClock::default(), TouchQueue::new(Duration::minutes(1)));
+/// let (clock, mut queue) = (ManualClock::default(), TouchQueue::new(Duration::minutes(1), Duration::HOUR));
 /// # let bucket = Buckets::default().get(0).unwrap();
 /// # let at = Address { bucket, digest: SessionId::generate(bucket, &OsEntropy)?.digest() };
 /// for _ in 0..1000 {
@@ -41,6 +41,8 @@ pub struct Touch {
 #[derive(Debug)]
 pub struct TouchQueue {
     interval: Duration,
+    /// The interval is meant for windows of this length and longer.
+    window: Duration,
     known: HashMap<Address, Known>,
     due: BTreeSet<(OffsetDateTime, Address)>,
 }
@@ -51,19 +53,20 @@ struct Known {
     /// The latest use that the store doesn't know of.
     latest: Option<OffsetDateTime>,
     due: OffsetDateTime,
-    /// The interval, or less for a short window.
-    interval: Duration,
+    idle: Duration,
 }
 
 /// A window is touched at least so often while it is used, however long the interval is.
 const IN_A_WINDOW: i32 = 20;
 
 impl TouchQueue {
-    /// A queue that lets at most one touch of a session through in this time.
+    /// A queue that lets at most one touch of a session through in this time; for sessions with idle
+    /// windows shorter than `window`, in a twentieth of theirs, if that is less.
     #[must_use]
-    pub fn new(interval: Duration) -> Self {
+    pub fn new(interval: Duration, window: Duration) -> Self {
         Self {
             interval,
+            window,
             known: HashMap::new(),
             due: BTreeSet::new(),
         }
@@ -72,33 +75,30 @@ impl TouchQueue {
     /// Notes that a session with this idle window was used now, and that the store last saw it used
     /// this long `ago`.
     pub fn used(&mut self, at: Address, ago: Duration, idle: Duration, now: OffsetDateTime) {
-        let interval = self.interval.min(idle / IN_A_WINDOW).max(Duration::ZERO);
+        let interval = self.interval_of(idle);
         let latest = now.saturating_add(interval);
         match self.known.get_mut(&at) {
             Some(known) if known.due <= latest => {
                 known.latest = known.latest.max(Some(now));
-                known.interval = interval;
+                known.idle = idle;
             }
             // Put off for longer than its window allows, or since the clock was set back.
             Some(_) => {
                 self.forget(at);
-                self.remember(at, Some(now), latest, interval);
+                self.remember(at, Some(now), latest, idle);
             }
             None => {
                 let wait = (interval - ago).clamp(Duration::ZERO, interval);
-                self.remember(at, Some(now), now.saturating_add(wait), interval);
+                self.remember(at, Some(now), now.saturating_add(wait), idle);
             }
         }
     }
 
     /// Notes that a session was written now, which slid its window too.
     pub fn written(&mut self, at: Address, now: OffsetDateTime) {
-        let interval = self
-            .known
-            .get(&at)
-            .map_or(self.interval, |known| known.interval);
+        let idle = self.known.get(&at).map_or(self.window, |known| known.idle);
         self.forget(at);
-        self.remember(at, None, now.saturating_add(interval), interval);
+        self.remember(at, None, now.saturating_add(self.interval_of(idle)), idle);
     }
 
     /// Forgets a session that has ended.
@@ -118,8 +118,8 @@ impl TouchQueue {
             let known = self.known.get(&at).copied();
             if let (Some(touch), Some(known)) = (self.take(at, now), known) {
                 touches.push(touch);
-                let due = now.saturating_add(known.interval);
-                self.remember(at, None, due, known.interval);
+                let due = now.saturating_add(self.interval_of(known.idle));
+                self.remember(at, None, due, known.idle);
             }
         }
         touches
@@ -133,16 +133,15 @@ impl TouchQueue {
             .collect()
     }
 
-    /// Gives back touches that the store did not take, to be due again in an interval.
-    pub fn put_back(&mut self, touches: &[Touch], now: OffsetDateTime) {
+    /// Gives back touches that the store did not take, which were `taken` then: to be due again in an
+    /// interval. What was forgotten meanwhile, and whose window has passed by now, is let go.
+    pub fn put_back(&mut self, touches: &[Touch], taken: OffsetDateTime) {
         for touch in touches {
-            let used = now.saturating_sub(touch.ago);
-            match self.known.get_mut(&touch.at) {
-                Some(known) => known.latest = known.latest.max(Some(used)),
-                None => {
-                    let due = now.saturating_add(self.interval);
-                    self.remember(touch.at, Some(used), due, self.interval);
-                }
+            let used = taken.saturating_sub(touch.ago);
+            if let Some(known) = self.known.get_mut(&touch.at)
+                && touch.ago < known.idle
+            {
+                known.latest = known.latest.max(Some(used));
             }
         }
     }
@@ -158,15 +157,19 @@ impl TouchQueue {
         at: Address,
         latest: Option<OffsetDateTime>,
         due: OffsetDateTime,
-        interval: Duration,
+        idle: Duration,
     ) {
-        let known = Known {
-            latest,
-            due,
-            interval,
-        };
+        let known = Known { latest, due, idle };
         self.known.insert(at, known);
         self.due.insert((due, at));
+    }
+
+    fn interval_of(&self, idle: Duration) -> Duration {
+        if idle < self.window {
+            self.interval.min(idle / IN_A_WINDOW).max(Duration::ZERO)
+        } else {
+            self.interval
+        }
     }
 
     fn take(&mut self, at: Address, now: OffsetDateTime) -> Option<Touch> {
@@ -185,7 +188,7 @@ mod tests {
     fn setup() -> (ManualClock, TouchQueue, Address) {
         let bucket = Buckets::default().get(0).unwrap();
         let digest = SessionId::generate(bucket, &OsEntropy).unwrap().digest();
-        let queue = TouchQueue::new(Duration::MINUTE);
+        let queue = TouchQueue::new(Duration::MINUTE, Duration::HOUR);
         (ManualClock::default(), queue, Address { bucket, digest })
     }
 
@@ -243,10 +246,40 @@ mod tests {
     fn a_touch_that_failed_comes_again() {
         let (clock, mut queue, at) = setup();
         queue.used(at, Duration::minutes(5), Duration::HOUR, clock.now());
-        let touches = queue.take_due(clock.now());
-        queue.put_back(&touches, clock.now());
-        clock.advance(Duration::MINUTE);
+        let taken = clock.now();
+        let touches = queue.take_due(taken);
+        // The attempt takes its time, and moves no use.
+        clock.advance(Duration::SECOND);
+        queue.put_back(&touches, taken);
+        clock.advance(Duration::seconds(59));
         assert_eq!(queue.take_due(clock.now())[0].ago, Duration::MINUTE);
         assert!(queue.take_all(clock.now()).is_empty());
+    }
+
+    #[test]
+    fn a_touch_that_failed_for_a_window_is_let_go() {
+        let (clock, mut queue, at) = setup();
+        queue.used(at, Duration::minutes(5), Duration::HOUR, clock.now());
+        for minute in 0..=60 {
+            let taken = clock.now();
+            let touches = queue.take_due(taken);
+            assert_eq!(touches.len(), 1, "{minute}");
+            queue.put_back(&touches, taken);
+            clock.advance(Duration::MINUTE);
+        }
+        assert!(queue.take_due(clock.now()).is_empty());
+        assert_eq!(queue.next_due(), None);
+    }
+
+    #[test]
+    fn a_longer_interval_than_usual_is_kept_to() {
+        let (clock, _, at) = setup();
+        let mut queue = TouchQueue::new(Duration::minutes(10), Duration::minutes(30));
+        queue.written(at, clock.now());
+        clock.advance(Duration::minutes(9));
+        queue.used(at, Duration::minutes(9), Duration::minutes(30), clock.now());
+        assert!(queue.take_due(clock.now()).is_empty());
+        clock.advance(Duration::minutes(1));
+        assert_eq!(queue.take_due(clock.now()).len(), 1);
     }
 }

@@ -54,9 +54,9 @@ impl Copied for Seen {
     }
 
     /// That a session was made is not: nobody knows its id before. But a bridge may make one under
-    /// an id that was asked for.
+    /// an id that was asked for; and marks fade without a word.
     fn is_announced(&self) -> bool {
-        !matches!(self.0, Loaded::Absent)
+        matches!(self.0, Loaded::Found { .. })
     }
 }
 

@@ -6,6 +6,9 @@ use cloakroom_core::{Address, Bucket, Buckets, Digest, Error, ErrorKind, Result,
 /// The version of the stored format; part of every key, so that a later one can live beside it.
 pub(crate) const FORMAT: &str = "cr1";
 
+/// A field that no record has.
+pub(crate) const NO_FIELD: &str = "~-";
+
 /// How this deployment's keys are named.
 #[derive(Debug, Clone)]
 pub(crate) struct Keys {
@@ -55,11 +58,6 @@ impl Keys {
     /// Names the epoch since all sessions of a bucket were ended at once.
     pub(crate) fn epoch(&self, bucket: Bucket) -> Bytes {
         format!("{}epoch", self.bucket(bucket)).into()
-    }
-
-    /// What renewals write.
-    pub(crate) fn lease(&self, bucket: Bucket) -> Bytes {
-        format!("{}lease", self.bucket(bucket)).into()
     }
 
     /// What is written before replicas are asked how much they have.

@@ -15,7 +15,6 @@
 //! | `cr1:{tag}:bus` | channel, sharded in a cluster | invalidations of this bucket |
 //! | `cr1:{tag}:seq` | number | how many invalidations it has had |
 //! | `cr1:{tag}:epoch` | string | which epoch it is since all sessions of the bucket were ended at once |
-//! | `cr1:{tag}:lease` | string | what renewals write, in the first bucket of each master |
 //! | `cr1:{tag}:confirmed` | string | what is written before replicas are asked, with [`Durability::Replicas`] |
 //! | `cr1:{tag}:settings` | hash | in the first bucket: what all instances must agree on |
 //!
@@ -34,7 +33,7 @@
 //!
 //! | operation | commands |
 //! |---|---|
-//! | load | `PTTL`, `HGETALL`, and `GET` of the epoch, in one round trip; `SET` of a key of its own while the channel does not show that the server takes writes |
+//! | load | `PTTL`, `HGETALL`, `HDEL` of a field that is never there, and `GET` of the epoch, in one round trip; in a cluster the epoch's `GET` and `PERSIST` go beside them |
 //! | create, commit, retire, rotate, end, list, revoke | one `EVALSHA` |
 //! | revoke everyone | one `EVALSHA` for each bucket, in one round trip for each master |
 //! | end, revoke, with [`Durability::Replicas`] | then `SET` and `WAIT`, in one round trip on a connection of their own; the first time `ROLE` and `INFO` before |
@@ -43,7 +42,7 @@
 //! | each second, with Sentinels | `SENTINEL GET-MASTER-ADDR-BY-NAME`, `SENTINEL SENTINELS`, to each of them |
 //! | every three seconds, in a cluster, and on every doubt | `CLUSTER INFO`, `CLUSTER SLOTS`, to one node |
 //! | start | then `HSETNX` and `HGET` for each of the settings |
-//! | listen, on a further connection to each master | `SUBSCRIBE` or `SSUBSCRIBE` of each bucket's channel, then at each renewal `GET` of each count, `SET` of the lease and `ECHO` |
+//! | listen, on a further connection to each master | `SUBSCRIBE` or `SSUBSCRIBE` of each bucket's channel, then at each renewal `GET` of each count, `PERSIST` of one of them, and `ECHO` |
 //!
 //! All times are the server's; expiry is relative. A script that the server has lost (`NOSCRIPT`)
 //! did not run, and is sent again as text; what a cluster's node redirects did not run either, and is

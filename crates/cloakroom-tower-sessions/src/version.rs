@@ -177,8 +177,8 @@ macro_rules! version {
                     Ok(self.passage.save(&record.clone().into()).await?)
                 }
 
-                async fn load(&self, _: &Id) -> session_store::Result<Option<Record>> {
-                    Ok(self.passage.load().await?.map(Record::from))
+                async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
+                    Ok(self.passage.load(id.0).await?.map(Record::from))
                 }
 
                 async fn delete(&self, _: &Id) -> session_store::Result<()> {

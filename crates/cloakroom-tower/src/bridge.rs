@@ -66,6 +66,11 @@ impl Session {
         self.visit().attributes()
     }
 
+    /// Takes back this request's own change of an attribute, if it is still to be written.
+    pub fn take_back(&self, name: &str) {
+        self.visit().forget(name);
+    }
+
     /// Sets an attribute of any name to an encoded value when the request ends, or removes it.
     ///
     /// # Errors

@@ -231,6 +231,40 @@ async fn outlives_its_master_on_a_cluster(driver: impl Driver + Copy) {
     assert_eq!((kept, epochs), (1, 64));
 }
 
+/// Two instances end everyone's sessions, one after the other. The first says so again to the server that
+/// comes back: nothing that the second ended lives again, and nothing that was made since ends.
+async fn an_earlier_epoch_changes_nothing(driver: impl Driver + Copy) {
+    let server = RedisServer::builder()
+        .arg("--appendonly", "yes")
+        .arg("--appendfsync", "always")
+        .start()
+        .await;
+    let connect = || builder_of(driver, &server.url()).connect();
+    let (first, second) = (connect().await.unwrap(), connect().await.unwrap());
+    let alice = first.user("alice").unwrap();
+    first.revoke_everyone().await.unwrap();
+    let between = login(&alice);
+    second.create(&between).await.unwrap();
+    second.revoke_everyone().await.unwrap();
+    let after = login(&alice);
+    second.create(&after).await.unwrap();
+    drop(second);
+    server.restart().await;
+    // Once for each bucket.
+    let said = || async {
+        let stats = server.command_stats().await;
+        stats.get("evalsha").is_some_and(|calls| *calls >= 64)
+    };
+    assert!(eventually(LIMIT, said).await);
+    let found = |at| {
+        let first = &first;
+        async move { first.load(at, Freshness::NOW).await.unwrap() }
+    };
+    assert_eq!(found(between.at).await, Loaded::Absent);
+    assert!(matches!(found(after.at).await, Loaded::Found { .. }));
+    assert_eq!(first.list(&alice).await.unwrap().len(), 1);
+}
+
 /// Each case with each driver.
 macro_rules! with_each_driver {
     ($($name:ident: $case:ident($($durability:expr)?);)+) => {$(
@@ -251,6 +285,7 @@ macro_rules! with_each_driver {
 }
 
 with_each_driver! {
+    epochs: an_earlier_epoch_changes_nothing();
     sentinel: on_sentinels(Durability::Master);
     sentinel_not_confirmed: on_sentinels(CONFIRMED);
     sentinel_confirmed: outlives_its_master_on_sentinels();

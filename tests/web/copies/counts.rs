@@ -10,7 +10,7 @@ use super::Near;
 use crate::web::support::Browser;
 
 /// What renewals send, and nothing else does.
-const RENEWALS: [&str; 3] = ["get", "set", "echo"];
+const RENEWALS: [&str; 3] = ["get", "persist", "echo"];
 
 /// What was sent since the last look: renewals, and everything else.
 async fn sent(server: &RedisServer) -> (u64, BTreeMap<String, u64>) {

@@ -18,7 +18,13 @@ async fn a_write_after_a_read_is_one_script_beside_the_load() {
         }
     });
     cost.await.is(
-        &[("hgetall", N), ("pttl", N), ("get", N), ("evalsha", N)],
+        &[
+            ("hgetall", N),
+            ("pttl", N),
+            ("hdel", N),
+            ("get", N),
+            ("evalsha", N),
+        ],
         2 * N,
     );
     let cost = meter.cost(async {
@@ -28,7 +34,13 @@ async fn a_write_after_a_read_is_one_script_beside_the_load() {
         }
     });
     cost.await.is(
-        &[("hgetall", N), ("pttl", N), ("get", N), ("evalsha", N)],
+        &[
+            ("hgetall", N),
+            ("pttl", N),
+            ("hdel", N),
+            ("get", N),
+            ("evalsha", N),
+        ],
         2 * N,
     );
 }
@@ -72,7 +84,13 @@ async fn a_login_is_two_scripts_beside_the_load_and_a_logout_one() {
         }
     });
     cost.await.is(
-        &[("hgetall", N), ("pttl", N), ("get", N), ("evalsha", 2 * N)],
+        &[
+            ("hgetall", N),
+            ("pttl", N),
+            ("hdel", N),
+            ("get", N),
+            ("evalsha", 2 * N),
+        ],
         3 * N,
     );
     let cost = meter.cost(async {
@@ -107,7 +125,13 @@ async fn a_rotation_is_one_script_beside_the_load() {
         }
     });
     cost.await.is(
-        &[("hgetall", N), ("pttl", N), ("get", N), ("evalsha", N)],
+        &[
+            ("hgetall", N),
+            ("pttl", N),
+            ("hdel", N),
+            ("get", N),
+            ("evalsha", N),
+        ],
         2 * N,
     );
 }

@@ -23,16 +23,9 @@ use crate::{
     keys::Keys,
     topology::{Master, Servers},
 };
-use bytes::Bytes;
 use cloakroom_core::{Bucket, Channel, Clock, Entropy, Result, SystemClock};
 use std::{sync::Arc, time::Duration};
 use tokio::{runtime::Handle, task::AbortHandle};
-
-/// The key that renewals write is gone after it: longer than any interval, or it would be of use
-/// to nobody.
-const KEPT: &str = "60000";
-/// A server has shown nothing of late that has let so many renewals pass.
-const MISSED: u32 = 2;
 
 /// Which rules of the channel hold: all, outside tests of tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,19 +101,10 @@ impl Context {
         })
     }
 
-    /// Whether a bucket's server has shown of late, through the channel, that it takes writes.
-    pub(crate) fn vouches_for(&self, bucket: Bucket) -> bool {
-        let lease = self.channel.lease(bucket);
-        let age = lease.age(lease.term, self.moment());
-        age.is_some_and(|age| age < self.timing.interval * MISSED)
-    }
-
     /// A write that changes nothing. It is refused by a server that is no master, or that can't reach
-    /// its replicas.
-    pub(crate) fn proof(&self, bucket: Bucket, what: impl Into<Bytes>) -> Command {
-        let key = self.keys.lease(bucket);
-        let write = Command::new("SET").arg(key).arg(what.into());
-        write.arg("PX").arg(KEPT)
+    /// its replicas, and not by one that is full.
+    pub(crate) fn proof(&self, bucket: Bucket) -> Command {
+        Command::new("PERSIST").arg(self.keys.number(bucket))
     }
 
     /// The clock that leases are measured by.

@@ -143,24 +143,36 @@ impl Subscriber<'_> {
     /// this one before it was emptied, might have too.
     async fn begin_counts(&self) -> Result<(), DriverError> {
         let now = SystemClock.now().unix_timestamp_nanos() / 1000;
+        let count = |(_, bucket): &(Bytes, Bucket)| self.count(*bucket);
+        let counts = self.all(self.channels.iter().map(count).collect()).await?;
         let begin = |(_, bucket): &(Bytes, Bucket)| {
             let key = self.context.keys.number(*bucket);
             Command::new("SET").arg(key).arg(now.to_string()).arg("NX")
         };
-        let commands = self.channels.iter().map(begin).collect();
-        let replies = timeout(
-            self.context.timing.answer,
-            self.beside.connection.pipeline(commands),
-        );
-        let late = |_| DriverError::lost("a renewal was not answered in time");
-        let replies = replies.await.map_err(late)??;
-        match replies
-            .into_iter()
-            .find(|reply| matches!(reply, Reply::Error(_)))
-        {
-            Some(Reply::Error(e)) => Err(DriverError::lost(format!("SET was refused: {}", e.code))),
-            _ => Ok(()),
+        // Only where it is needed: a server that is full refuses it.
+        let unbegun = self.channels.iter().zip(counts);
+        let unbegun = unbegun.filter(|(_, count)| *count == Reply::Nil);
+        let begin: Vec<_> = unbegun.map(|(channel, _)| begin(channel)).collect();
+        if !begin.is_empty() {
+            self.all(begin).await?;
         }
+        Ok(())
+    }
+
+    /// The answers to all of these, none of which is an error.
+    async fn all(&self, commands: Vec<Command>) -> Result<Vec<Reply>, DriverError> {
+        let answered = self.beside.connection.pipeline(commands);
+        let late = |_| DriverError::lost("a renewal was not answered in time");
+        let replies = timeout(self.context.timing.answer, answered)
+            .await
+            .map_err(late)??;
+        if let Some(Reply::Error(refused)) = replies.iter().find(|r| matches!(r, Reply::Error(_))) {
+            return Err(DriverError::lost(format!(
+                "a renewal was refused: {}",
+                refused.code
+            )));
+        }
+        Ok(replies)
     }
 
     /// Proves that all was heard that had been published before the moment it answers.
@@ -202,7 +214,7 @@ impl Subscriber<'_> {
             .map(|(c, _)| self.heard.number(c))
             .collect();
         let mut commands: Vec<_> = self.channels.iter().map(|(_, b)| self.count(*b)).collect();
-        commands.extend(self.write(&nonce));
+        commands.extend(self.write());
         commands.push(Command::new("ECHO").arg(nonce.clone()));
         let (sent, asked) = (self.context.moment(), commands.len());
         let mut replies = self.beside.connection.pipeline(commands).await?;
@@ -234,10 +246,9 @@ impl Subscriber<'_> {
         Command::new("GET").arg(self.context.keys.number(bucket))
     }
 
-    /// Refused by a server that is no master, or that can't reach its replicas.
-    fn write(&self, nonce: &Bytes) -> Option<Command> {
+    fn write(&self) -> Option<Command> {
         let (_, bucket) = self.channels.first()?;
-        let write = || self.context.proof(*bucket, nonce.clone());
+        let write = || self.context.proof(*bucket);
         self.context.rules.write.then(write)
     }
 

@@ -52,8 +52,9 @@ if header[6] then enter(header[6], header[7] .. '000', digest, left) end
 
 local revision = text(tonumber(header[1]) + 1)
 for _, f in ipairs({'~r', revision, '~t', text(now), '~z', text(size)}) do sets[#sets + 1] = f end
-for _, name in ipairs(removes) do redis.call('HDEL', key, name) end
+-- What a full server refuses comes first.
 hset(key, sets)
+for _, name in ipairs(removes) do redis.call('HDEL', key, name) end
 redis.call('PEXPIRE', key, text(math.min(idle or tonumber(header[3]), left)))
 announce(digest, revision)
 return {'ok', revision}

@@ -20,16 +20,6 @@ if user ~= '' then
       finish(held[i])
       redis.call('ZREM', KEYS[2], held[i])
     end
-  else
-    -- Without a limit nobody counts; each login clears away some that have expired: of the
-    -- oldest, and of any, for the oldest may live long.
-    for _, some in ipairs({
-      redis.call('ZRANGE', KEYS[2], 0, 9), redis.call('ZRANDMEMBER', KEYS[2], 10),
-    }) do
-      for _, d in ipairs(some) do
-        if redis.call('HEXISTS', record(d), '~k') == 0 then redis.call('ZREM', KEYS[2], d) end
-      end
-    end
   end
 end
 
@@ -52,6 +42,18 @@ end
 for i = 17, #ARGV do fields[#fields + 1] = ARGV[i] end
 hset(key, fields)
 redis.call('PEXPIRE', key, math.min(idle, absolute))
+
+if user ~= '' and limit == 0 then
+  -- Without a limit nobody counts; each login clears away some that have expired: of the oldest, and
+  -- of any, for the oldest may live long.
+  for _, some in ipairs({
+    redis.call('ZRANGE', KEYS[2], 0, 9), redis.call('ZRANDMEMBER', KEYS[2], 10),
+  }) do
+    for _, d in ipairs(some) do
+      if redis.call('HEXISTS', record(d), '~k') == 0 then redis.call('ZREM', KEYS[2], d) end
+    end
+  end
+end
 
 -- The user's own session that this one replaces is retired in the same step.
 local late = false

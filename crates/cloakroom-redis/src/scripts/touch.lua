@@ -8,6 +8,7 @@ if not header[1] then return 0 end
 local seen = now - ago
 local left = math.min(seen + tonumber(header[3]), tonumber(header[4])) - now
 if seen <= tonumber(header[2]) or left <= 0 then return 0 end
-redis.call('HSET', key, '~t', text(seen))
+-- In this order, or a full server would let sessions end that are used.
 redis.call('PEXPIRE', key, text(left))
+redis.call('HSET', key, '~t', text(seen))
 return 1

@@ -69,10 +69,12 @@ impl RedisStore {
     async fn load_now(&self, at: Address) -> Result<Loaded> {
         let key = self.keys.record(at);
         // Its life first: should somebody write between the two, then what is told is too short
-        // and never too long.
+        // and never too long. Then a write that changes nothing: a server that was replaced and
+        // doesn't know it still answers reads, with what it had, but takes no writes.
         let commands = vec![
             Command::new("PTTL").arg(key.clone()),
-            Command::new("HGETALL").arg(key),
+            Command::new("HGETALL").arg(key.clone()),
+            Command::new("HDEL").arg(key).arg(crate::keys::NO_FIELD),
         ];
         let epoch = Command::new("GET").arg(self.keys.epoch(at.bucket));
         let mut replies = self
@@ -83,7 +85,7 @@ impl RedisStore {
             let reply = replies.next();
             reply.ok_or_else(|| corrupt("a pipeline lost replies"))
         };
-        let (left, fields, epoch) = (next()?, next()?, next()?);
+        let (left, fields, _, epoch) = (next()?, next()?, next()?, next()?);
         codec::loaded(at, fields, &left, epoch)
     }
 
@@ -97,31 +99,15 @@ impl RedisStore {
         mut session: Vec<Command>,
         epoch: Command,
     ) -> Result<Vec<Reply>> {
-        let proof = self.proof(bucket);
         if !self.servers.are_a_cluster() {
             session.push(epoch);
-            session.extend(proof);
             return self.servers.pipeline(bucket, session).await;
         }
+        let proof = Command::new("PERSIST").arg(self.keys.epoch(bucket));
         let session = self.servers.pipeline(bucket, session);
-        let epoch = self.servers.pipeline(bucket, vec![epoch]);
-        let proof = async {
-            match proof {
-                Some(proof) => self.servers.pipeline(bucket, vec![proof]).await,
-                None => Ok(Vec::new()),
-            }
-        };
-        let (session, epoch, _) = tokio::try_join!(session, epoch, proof)?;
+        let epoch = self.servers.pipeline(bucket, vec![epoch, proof]);
+        let (session, epoch) = tokio::try_join!(session, epoch)?;
         Ok(session.into_iter().chain(epoch).collect())
-    }
-
-    /// A load has to write while the channel does not show that its server takes writes: one that
-    /// was replaced and doesn't know it, or is a replica by now, still answers reads, with what it
-    /// had. For stores with copies: they promise how stale a read may be.
-    fn proof(&self, bucket: Bucket) -> Option<Command> {
-        let promised = self.subscriptions.get().is_some();
-        let needed = promised && !self.listening.vouches_for(bucket);
-        needed.then(|| self.listening.proof(bucket, "load"))
     }
 
     /// A reply that can't be right may belong to someone else: the connection is given up.
@@ -247,7 +233,11 @@ impl RedisStore {
                 self.recent.note(at, How::Ended);
                 Ended::Done
             }
-            b"ended" => Ended::Already,
+            b"ended" => {
+                // Perhaps by a command of ours whose answer never came.
+                self.recent.note(at, How::Ended);
+                Ended::Already
+            }
             b"superseded" => Ended::Superseded,
             b"absent" => Ended::Absent,
             _ => return Err(corrupt("end answered an unknown word")),

@@ -5,6 +5,7 @@ use crate::{
     Users,
     entry::{Data, Entry, Result, Trouble, difference, values},
 };
+use cloakroom_core::Change;
 use cloakroom_tower::{Error, ErrorKind, LazySession, Session};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use time::{Duration, OffsetDateTime};
@@ -58,11 +59,15 @@ impl Passage {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) async fn load(&self) -> Result<Option<Entry>> {
+    /// Shows the session that was asked for. One whose id leads nowhere is none; one that has ended, has
+    /// a newer id, or can't be asked for, is empty: were it none, tower-sessions would forget its id,
+    /// and a later `flush` would not come here to be told.
+    pub(crate) async fn load(&self, asked: i128) -> Result<Option<Entry>> {
         let session = self.noting(self.session.load().await)?;
-        let Some(id) = self.id().filter(|_| session.handle().is_some()) else {
+        if self.id().is_some() && session.handle().is_none() {
             return Ok(None);
-        };
+        }
+        let id = self.id().unwrap_or(asked);
         let known = self.known(&session)?;
         let data = known.data.clone();
         let expiry_date = known.expires.unwrap_or_else(OffsetDateTime::now_utc);
@@ -159,29 +164,53 @@ impl Passage {
         self.session.digest().map(name_of)
     }
 
-    /// Brings over what changed, and who logged in. What fails is as it was before.
+    /// Brings over what changed, and who logged in. What fails is as it was before, and may be tried
+    /// again.
     async fn bring(&self, session: &Session, entry: &Entry) -> Result<()> {
         // One that was cleared before it was read is to lose all that is there.
         let known = self.state().known.clone();
         let known = known.map_or_else(|| self.known(session), Ok)?;
         let change = difference(&known.data, &entry.data)?;
-        for (name, value) in change.writes() {
+        let brought = self.try_to_bring(session, entry, &known, &change).await;
+        if brought.is_err() {
+            change
+                .writes()
+                .for_each(|(name, _)| session.take_back(name));
+            if let Some(now) = &mut self.state().known {
+                now.data = known.data;
+            }
+        }
+        brought
+    }
+
+    async fn try_to_bring(
+        &self,
+        session: &Session,
+        entry: &Entry,
+        known: &Known,
+        change: &Change,
+    ) -> Result<()> {
+        // What is removed makes room.
+        for (name, _) in change.writes() {
+            self.noting(session.write_encoded(name, None))?;
+        }
+        for (name, value) in change.writes().filter(|(_, value)| value.is_some()) {
             self.noting(session.write_encoded(name, value.cloned()))?;
         }
         let user = self.users.find(&entry.data);
-        self.move_on(session, &entry.data, &known, change.is_empty())
+        self.move_on(session, &entry.data, known, change.is_empty())
             .await?;
         let leaving = {
             let mut state = self.state();
             state.gave_up = false;
             state.known = Some(Known {
                 data: entry.data.clone(),
-                user: user.or(known.user),
+                user: user.or(known.user.clone()),
                 expires: known.expires,
             });
-            state.leaving
+            state.leaving || state.ended
         };
-        if !leaving && !self.state().ended {
+        if !leaving {
             self.noting(session.commit().await)?;
         }
         Ok(())
@@ -223,8 +252,11 @@ impl Passage {
             None => Ok(()),
         };
         match moved {
-            // What ended meanwhile needs no new id, and nothing is lost with one that has it already.
-            Err(error) if error.kind() == ErrorKind::Gone => Ok(()),
+            // What ended meanwhile needs no new id, unless somebody means to stay logged in by it; and
+            // nothing is lost with one that has it already.
+            Err(error) if error.kind() == ErrorKind::Gone && !(cycled && known.user.is_some()) => {
+                Ok(())
+            }
             Err(error) if error.kind() == ErrorKind::Superseded && unchanged => Ok(()),
             moved => self.noting(moved),
         }
@@ -242,7 +274,7 @@ impl Passage {
 
 /// Whether the session lives so already.
 fn is_met(session: &Session, known: &Known, wish: Wish) -> bool {
-    let same = |a: Duration, b: Duration| (a - b).abs() <= SAME;
+    let same = |a: Duration, b: Duration| a.saturating_sub(b).abs() <= SAME;
     if !session.is_remembered() {
         return false;
     }

@@ -80,7 +80,9 @@ impl SharedStore {
         let Some((before, _)) = &self.0.before else {
             return Ok(());
         };
-        let Some(draft) = self.draft(&found)?.map(Draft::without_limit) else {
+        // What goes with a session of another store is not the session's.
+        let own = without_base(&found);
+        let Some(draft) = self.draft(&own)?.map(Draft::without_limit) else {
             return Ok(());
         };
         let (id, at) = (found.id, self.address(found.id));
@@ -93,13 +95,19 @@ impl SharedStore {
             // It ended meanwhile.
             return Ok(());
         };
-        if self.made(there, &draft).await? {
-            self.catch_up(&**before, &found, there).await?;
+        let caught_up = if self.made(there, &draft).await? {
+            self.catch_up(&**before, &found, there).await
+        } else {
+            Ok(())
+        };
+        if there != at && self.record_at(at, Freshness::NOW).await?.is_none() {
+            // It ended meanwhile, and nothing leads there.
+            self.end(there).await?;
         }
         if before.delete(id).await.is_err() {
             self.forget_before(id);
         }
-        Ok(())
+        caught_up
     }
 
     /// Where the session's id leads, which is told before anything lies there; `None` if it has ended.
@@ -118,7 +126,7 @@ impl SharedStore {
         let Some(now) = before.load(found.id).await? else {
             return Ok(());
         };
-        let change = difference(&found.data, &now.data)?;
+        let change = difference(&without_base(found).data, &without_base(&now).data)?;
         if change.is_empty() {
             return Ok(());
         }
@@ -132,7 +140,7 @@ impl SharedStore {
             return;
         };
         tracing::warn!(
-            "a session that was taken over could not be ended where it was; it is tried again"
+            "a session could not be ended in the store before this one; it is tried again"
         );
         tokio::spawn(async move {
             for _ in 0..TRIES {
@@ -142,7 +150,7 @@ impl SharedStore {
                 }
             }
             tracing::error!(
-                "a session that was taken over is still where it was; end it there by hand"
+                "a session is still in the store before this one; end it there by hand"
             );
         });
     }
@@ -229,7 +237,8 @@ impl SharedStore {
 }
 
 fn without_base(entry: &Entry) -> Entry {
-    let own = attributes(&entry.data).map(|(name, value)| (name.clone(), value.clone()));
+    let own = attributes(&entry.data).filter(|(name, _)| !name.starts_with('\0'));
+    let own = own.map(|(name, value)| (name.clone(), value.clone()));
     Entry {
         id: entry.id,
         data: own.collect::<Data>(),

@@ -44,15 +44,16 @@ impl Draft {
 impl SharedStore {
     /// Makes a session, under this id if it can be, and notes in it what it was.
     pub(crate) async fn create(&self, entry: &mut Entry) -> Result<()> {
+        if let Some((before, super::Migration::Alongside)) = &self.0.before {
+            self.check_alive(entry)?;
+            return self.create_before(&**before, entry).await;
+        }
         if attributes(&entry.data).next().is_none() {
             let base = Base::unmade().numbered(self.0.saved.number());
             base.put(&mut entry.data);
             return Ok(());
         }
         self.check_alive(entry)?;
-        if let Some((before, super::Migration::Alongside)) = &self.0.before {
-            return self.create_before(&**before, entry).await;
-        }
         let Some(draft) = self.draft(entry)? else {
             return Ok(());
         };
@@ -77,7 +78,8 @@ impl SharedStore {
     /// What somebody is logged in on, and was ended before its id was cycled, is not made again under a
     /// new one.
     fn check_alive(&self, entry: &Entry) -> Result<()> {
-        let base = Base::read(entry).filter(|base| !base.gone && base.user.is_some());
+        let base = Base::read(entry).map(|base| self.0.saved.latest(base));
+        let base = base.filter(|base| !base.gone && base.user.is_some());
         if base.is_some_and(|base| self.0.saved.was_dead(&base)) {
             return Err(Trouble::Backend(
                 "the session ended before its id was cycled; log in again".to_owned(),
@@ -104,8 +106,19 @@ impl SharedStore {
             self.0
                 .saved
                 .note(made.numbered(base.number).called(at.digest));
+            return Ok(());
         }
-        Ok(())
+        // It was made long ago, by a holder that has saved it since.
+        match self
+            .base_of(&Entry {
+                data: Default::default(),
+                ..*entry
+            })
+            .await?
+        {
+            base if base.gone => Ok(()),
+            base => self.save_over(entry, base).await,
+        }
     }
 
     /// `None` for one that has expired already.

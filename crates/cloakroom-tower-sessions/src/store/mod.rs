@@ -152,12 +152,18 @@ impl SharedStore {
 
     async fn delete_all(&self, id: i128) -> Result<()> {
         let at = self.address(id);
-        // Nothing, where a copy is near, as it is when the request has used its session.
-        let pointer = self.record_at(at, self.0.sessions.freshness()).await?;
+        // Nothing, where a copy is near, as it is when the request has used its session. While
+        // sessions move, a copy may not know of a pointer yet.
+        let need = match self.0.before {
+            Some(_) => Freshness::NOW,
+            None => self.0.sessions.freshness(),
+        };
+        let pointer = self.record_at(at, need).await?;
         let there = pointer.and_then(|record| self.elsewhere(&record));
         let mut ended = self.end(there.unwrap_or(at)).await;
         if there.is_some() {
-            ended = ended.and(self.end(at).await);
+            let pointer = self.end(at).await;
+            ended = ended.and_then(|how| pointer.map(|_| how));
         }
         if let Some((before, _)) = &self.0.before {
             if matches!(ended, Ok(Ended::Absent)) {
@@ -173,7 +179,7 @@ impl SharedStore {
             ended,
             Ok(Ended::Absent | Ended::Already | Ended::Superseded)
         ) {
-            self.0.saved.note_dead(there.unwrap_or(at).digest);
+            self.0.saved.note_dead(at.digest);
         }
         ended.map(drop)
     }
@@ -209,7 +215,7 @@ impl SharedStore {
         Ok(match self.look_at(there, need).await? {
             Looked::Found { data, base, .. } => Looked::Found {
                 data,
-                base: Box::new(base.lying(there)),
+                base: Box::new(base.lying(there).called(at.digest)),
                 lies: Some(there),
             },
             nothing => nothing,

@@ -13,9 +13,7 @@ use time::{Duration, OffsetDateTime};
 impl SharedStore {
     /// Writes what changed since the session was handed over.
     pub(crate) async fn save(&self, entry: &Entry) -> Result<()> {
-        let Some(base) = self.base_of(entry).await? else {
-            return Ok(());
-        };
+        let base = self.base_of(entry).await?;
         if base.gone {
             // A login that went nowhere must not look like one.
             return self
@@ -28,6 +26,11 @@ impl SharedStore {
         if base.unmade {
             return self.make_late(entry, base).await;
         }
+        self.save_over(entry, base).await
+    }
+
+    /// Writes what changed since it was this.
+    pub(super) async fn save_over(&self, entry: &Entry, base: Base) -> Result<()> {
         if let Some((before, _)) = &self.0.before
             && base.lies_before()
         {
@@ -56,15 +59,16 @@ impl SharedStore {
 
     /// What goes with the session; for one that was cleared, or made up from nothing, what the store
     /// holds now: all of it shall be replaced.
-    async fn base_of(&self, entry: &Entry) -> Result<Option<Base>> {
+    pub(super) async fn base_of(&self, entry: &Entry) -> Result<Base> {
         if let Some(base) = Base::read(entry) {
-            return Ok(Some(base));
+            return Ok(base);
         }
-        match self.look(self.address(entry.id), Freshness::NOW).await? {
-            Looked::Found { base, .. } => Ok(Some(*base)),
-            Looked::Gone => Ok(None),
-            Looked::Absent => self.base_before(entry.id).await,
-        }
+        let before = match self.look(self.address(entry.id), Freshness::NOW).await? {
+            Looked::Found { base, .. } => return Ok(*base),
+            Looked::Gone => None,
+            Looked::Absent => self.base_before(entry.id).await?,
+        };
+        Ok(before.unwrap_or_else(Base::gone))
     }
 
     /// What to write there. Notes what needs no writing.

@@ -330,7 +330,7 @@ impl Session {
     ///
     /// Milliseconds after the session has ended anywhere, and no later than
     /// [`max_staleness`](crate::SessionsBuilder::max_staleness), also when the invalidation channel
-    /// is cut. An idle session expires though it is watched: watching is no use.
+    /// is cut or the store is away; where no staleness is allowed, within a second. An idle session expires though it is watched: watching is no use.
     ///
     /// # Cancel safety
     ///

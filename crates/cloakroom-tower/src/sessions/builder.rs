@@ -171,7 +171,11 @@ impl SessionsBuilder {
         let near_store = near
             .clone()
             .map(|near| Arc::new(near) as Arc<dyn SessionStore>);
-        let toucher = Toucher::new(self.policy.touch_interval(), self.clock);
+        let toucher = Toucher::new(
+            self.policy.touch_interval(),
+            self.policy.shortest_window(),
+            self.clock,
+        );
         let inner = Arc::new(Inner {
             store: near_store.unwrap_or(self.store),
             near,

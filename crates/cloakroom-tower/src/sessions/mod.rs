@@ -118,7 +118,9 @@ impl Sessions {
     ///
     /// # Consistency
     ///
-    /// When it has returned, no instance loads that session again, and no write to it succeeds.
+    /// When it has returned, no instance loads that session again, and no write to it succeeds. Near
+    /// copies are gone within milliseconds, and never used for longer than
+    /// [`max_staleness`](crate::SessionsBuilder::max_staleness).
     ///
     /// # Errors
     ///
@@ -285,9 +287,10 @@ impl Inner {
             return Ok(());
         }
         stats::add(&self.counters.touches, touches.len() as u64);
+        let taken = self.toucher.now();
         let result = self.noting(self.store.touch(&touches).await);
         if result.is_err() {
-            self.toucher.put_back(&touches);
+            self.toucher.put_back(&touches, taken);
         }
         result
     }

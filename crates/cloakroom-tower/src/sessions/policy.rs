@@ -86,11 +86,15 @@ impl Policy {
         }
     }
 
+    /// The shortest idle window that it gives.
+    pub(crate) fn shortest_window(&self) -> Duration {
+        self.lifetime.idle.min(self.remembered.idle)
+    }
+
     /// A twentieth of the idle window, so that it is kept to within 5 %, but not oftener than
     /// each minute for long windows.
     pub(crate) fn touch_interval(&self) -> Duration {
-        let shortest: Duration = self.lifetime.idle.min(self.remembered.idle);
-        let twentieth: Duration = shortest / 20;
+        let twentieth: Duration = self.shortest_window() / 20;
         self.touch_interval
             .unwrap_or_else(|| twentieth.min(Duration::MINUTE))
     }

@@ -22,9 +22,13 @@ pub(crate) struct Toucher {
 }
 
 impl Toucher {
-    pub(super) fn new(interval: time::Duration, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(
+        interval: time::Duration,
+        window: time::Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
-            queue: Mutex::new(TouchQueue::new(interval)),
+            queue: Mutex::new(TouchQueue::new(interval, window)),
             clock,
             some: Arc::default(),
         }
@@ -39,8 +43,21 @@ impl Toucher {
     /// Notes that a session with this idle window was used, and that the store last saw it used this
     /// long ago.
     pub(crate) fn used(&self, at: Address, ago: time::Duration, idle: time::Duration) {
-        self.queue().used(at, ago, idle, self.clock.now());
-        self.some.notify_one();
+        let mut queue = self.queue();
+        let before = queue.next_due();
+        queue.used(at, ago, idle, self.clock.now());
+        let sooner = queue
+            .next_due()
+            .is_some_and(|due| before.is_none_or(|before| due < before));
+        drop(queue);
+        // The task knows of the rest.
+        if sooner {
+            self.some.notify_one();
+        }
+    }
+
+    pub(super) fn now(&self) -> time::OffsetDateTime {
+        self.clock.now()
     }
 
     /// Notes that a session was written, which slid its window too.
@@ -61,8 +78,8 @@ impl Toucher {
         self.queue().take_all(self.clock.now())
     }
 
-    pub(super) fn put_back(&self, touches: &[Touch]) {
-        self.queue().put_back(touches, self.clock.now());
+    pub(super) fn put_back(&self, touches: &[Touch], taken: time::OffsetDateTime) {
+        self.queue().put_back(touches, taken);
         self.some.notify_one();
     }
 
@@ -93,7 +110,9 @@ async fn work(service: Weak<super::Inner>, some: Arc<Notify>) {
         let wait = inner.toucher.wait();
         drop(inner);
         match wait {
-            Some(wait) => tokio::time::sleep(wait).await,
+            Some(wait) => {
+                let _ = tokio::time::timeout(wait, some.notified()).await;
+            }
             None => some.notified().await,
         }
         if let Some(inner) = service.upgrade() {

@@ -33,7 +33,9 @@ impl Visit {
     pub(crate) async fn apply(&self, plan: Plan) -> Farewell {
         let _turn = self.turn.lock().await;
         let result = match plan {
-            Plan::Nothing | Plan::Discard => {
+            // What is set from here on is somebody's who outlives the request, and commits it.
+            Plan::Nothing => Ok(()),
+            Plan::Discard => {
                 self.discard();
                 Ok(())
             }
@@ -49,7 +51,8 @@ impl Visit {
     pub(crate) fn apply_now(&self, plan: Plan) -> Option<Farewell> {
         let _turn = self.turn.try_lock().ok()?;
         match plan {
-            Plan::Nothing | Plan::Discard => {
+            Plan::Nothing => Some(self.farewell(None)),
+            Plan::Discard => {
                 self.discard();
                 Some(self.farewell(None))
             }

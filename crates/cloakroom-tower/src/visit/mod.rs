@@ -188,6 +188,11 @@ impl Visit {
         Ok(())
     }
 
+    /// Takes back the pending change of an attribute.
+    pub(crate) fn forget(&self, name: &str) {
+        self.state().change.forget(name);
+    }
+
     /// All attributes, with this request's own pending changes.
     pub(crate) fn attributes(&self) -> Attributes {
         let mut state = self.state();
