@@ -169,6 +169,7 @@ pub(crate) async fn everything(store: &Instance) {
     store.list(&alice).await;
     store.revoke(&alice, Which::One(first.handle)).await;
     store.revoke(&alice, Which::All).await;
+    store.revoke_everyone().await;
 }
 
 #[tokio::test]

@@ -25,14 +25,14 @@ fn name_of_sent(line: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn a_load_is_three_commands() {
+async fn a_load_is_four_commands_in_one_round_trip() {
     let server = RedisServer::start().await;
     let store = instance(&server, "").await;
     let new = anonymous(&store);
     store.create(&new).await;
     for at in [new.at, anonymous(&store).at] {
         let act = async { drop(store.load(at).await) };
-        assert_eq!(sent(&server, act).await, ["PTTL", "HGETALL", "GET"]);
+        assert_eq!(sent(&server, act).await, ["PTTL", "HGETALL", "HDEL", "GET"]);
     }
 }
 

@@ -127,10 +127,12 @@ impl TouchQueue {
 
     /// Takes all touches, due or not: for a shutdown.
     pub fn take_all(&mut self, now: OffsetDateTime) -> Vec<Touch> {
-        let all: Vec<_> = self.known.keys().copied().collect();
-        all.into_iter()
-            .filter_map(|at| self.take(at, now))
-            .collect()
+        let all = self.known.iter_mut();
+        let touch = |(at, known): (&Address, &mut Known)| {
+            let ago = (now - known.latest.take()?).max(Duration::ZERO);
+            Some(Touch { at: *at, ago })
+        };
+        all.filter_map(touch).collect()
     }
 
     /// Gives back touches that the store did not take, which were `taken` then: to be due again in an

@@ -43,15 +43,18 @@ impl Toucher {
     /// Notes that a session with this idle window was used, and that the store last saw it used this
     /// long ago.
     pub(crate) fn used(&self, at: Address, ago: time::Duration, idle: time::Duration) {
+        let now = self.clock.now();
+        self.change(|queue| queue.used(at, ago, idle, now));
+    }
+
+    /// Changes what waits. The task is woken if something is due sooner than it knows.
+    fn change(&self, change: impl FnOnce(&mut TouchQueue)) {
         let mut queue = self.queue();
         let before = queue.next_due();
-        queue.used(at, ago, idle, self.clock.now());
-        let sooner = queue
-            .next_due()
-            .is_some_and(|due| before.is_none_or(|before| due < before));
+        change(&mut queue);
+        let due = queue.next_due();
         drop(queue);
-        // The task knows of the rest.
-        if sooner {
+        if due.is_some_and(|due| before.is_none_or(|before| due < before)) {
             self.some.notify_one();
         }
     }
@@ -62,7 +65,8 @@ impl Toucher {
 
     /// Notes that a session was written, which slid its window too.
     pub(crate) fn written(&self, at: Address) {
-        self.queue().written(at, self.clock.now());
+        let now = self.clock.now();
+        self.change(|queue| queue.written(at, now));
     }
 
     /// Forgets a session that has ended.
@@ -80,7 +84,6 @@ impl Toucher {
 
     pub(super) fn put_back(&self, touches: &[Touch], taken: time::OffsetDateTime) {
         self.queue().put_back(touches, taken);
-        self.some.notify_one();
     }
 
     /// How long until something is due; `None` when nothing waits.
