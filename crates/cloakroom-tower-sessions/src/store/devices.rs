@@ -19,7 +19,8 @@ pub(crate) mod private {
 
 impl SharedStore {
     /// The session's name in [lists](cloakroom_tower::Sessions::list) of its user's devices, to mark the
-    /// one that asks; `None` if nobody is logged in on it. One round trip, or none where a copy is near.
+    /// one that asks; `None` if nobody is logged in on it. One round trip, or none where a copy is near; one
+    /// more for a session that was taken over.
     ///
     /// # Consistency
     ///
@@ -40,7 +41,8 @@ impl SharedStore {
         Ok(owned.map(|record| record.handle))
     }
 
-    /// Ends all other sessions of this session's user, and says how many there were. Two round trips.
+    /// Ends all other sessions of this session's user, and says how many there were. Two round
+    /// trips; one more for a session that was taken over.
     ///
     /// # Consistency
     ///

@@ -330,7 +330,9 @@ impl Session {
     ///
     /// Milliseconds after the session has ended anywhere, and no later than
     /// [`max_staleness`](crate::SessionsBuilder::max_staleness), also when the invalidation channel
-    /// is cut or the store is away; where no staleness is allowed, within a second. An idle session expires though it is watched: watching is no use.
+    /// is cut; where no staleness is allowed, within a second. While the store can't be asked either, it
+    /// returns [`Over::Unknown`] when that has failed for as long: later by what a failed attempt takes,
+    /// twice the command timeout at most. An idle session expires though it is watched: watching is no use.
     ///
     /// # Cancel safety
     ///

@@ -2,8 +2,8 @@
 
 use super::{Found, Live, Visit};
 use cloakroom_core::{Freshness, Loaded, SessionId};
-use std::time::Duration;
-use tokio::time::{Instant, timeout, timeout_at};
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 /// How often a session is looked at where the application allows no staleness, or the store tells
 /// nothing by itself.
@@ -18,7 +18,7 @@ pub enum Over {
     /// It has a newer id: a login, or a rotation for a change of privileges. Whoever comes with
     /// that id may go on.
     Superseded,
-    /// The store could not be asked in time to know, within the staleness that is allowed.
+    /// The store could not be asked for longer than the staleness that is allowed.
     Unknown,
 }
 
@@ -49,21 +49,18 @@ impl Visit {
         };
         // Before the first look, so that nothing falls between.
         let watcher = inner.watchers().watch(at);
-        // A look that finds it shows all that happened half of the time before, or just then.
-        let allowed = if within.is_zero() {
-            2 * LOOK
-        } else {
-            within / 2
-        };
-        let mut found = Instant::now();
+        let mut unknown_since: Option<Instant> = None;
         loop {
-            let (asked, until) = (Instant::now(), found + allowed);
-            match timeout_at(until, inner.store.load(at, need)).await {
-                Ok(Ok(Loaded::Found { .. })) => found = asked,
-                Ok(Ok(Loaded::Superseded)) => return Over::Superseded,
-                Ok(Ok(Loaded::Ended | Loaded::Absent)) => return Over::Ended,
-                Ok(Err(_)) | Err(_) if Instant::now() >= until => return Over::Unknown,
-                Ok(Err(_)) | Err(_) => {}
+            match inner.store.load(at, need).await {
+                Ok(Loaded::Found { .. }) => unknown_since = None,
+                Ok(Loaded::Superseded) => return Over::Superseded,
+                Ok(Loaded::Ended | Loaded::Absent) => return Over::Ended,
+                Err(_) => {
+                    let since = *unknown_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= within {
+                        return Over::Unknown;
+                    }
+                }
             }
             let _ = timeout(pause, watcher.news()).await;
         }
