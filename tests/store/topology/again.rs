@@ -239,7 +239,7 @@ async fn an_earlier_epoch_changes_nothing(driver: impl Driver + Copy) {
         .arg("--appendfsync", "always")
         .start()
         .await;
-    let connect = || builder_of(driver, &server.url()).connect();
+    let connect = || builder_of(driver, server.url()).connect();
     let (first, second) = (connect().await.unwrap(), connect().await.unwrap());
     let alice = first.user("alice").unwrap();
     first.revoke_everyone().await.unwrap();
