@@ -195,6 +195,8 @@ macro_rules! cases {
                 let mut browser = visitor(&app).await;
                 browser.post(&app, "/log-in/alice").await.is(200);
                 let mut late = browser.clone();
+                // From a copy by now, so that the request reads before it is revoked.
+                assert_eq!(late.attr(&app, "user").await.as_deref(), Some("alice"));
                 let revoking = async {
                     assert_eq!(there.revoke_user("alice").await.unwrap(), 1);
                     meeting.wait().await;
