@@ -17,7 +17,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::{runtime::Handle, task::AbortHandle, time::sleep};
+use tokio::{runtime::Handle, sync::watch, task::AbortHandle, time::sleep};
 
 /// Longer than a failover takes.
 const REMEMBERED: Duration = Duration::from_secs(5 * 60);
@@ -107,13 +107,19 @@ impl Drop for SayAgain {
 
 impl SayAgain {
     pub(super) fn start(recent: Arc<Recent>, servers: Arc<Servers>, keys: Keys) -> Self {
-        let task = watch(recent, servers, keys);
+        // From here on, not from when the task first runs: a change in between would be missed.
+        let generation = servers.generation();
+        let task = watch(recent, servers, keys, generation);
         Self(Handle::current().spawn(task).abort_handle())
     }
 }
 
-async fn watch(recent: Arc<Recent>, servers: Arc<Servers>, keys: Keys) {
-    let mut generation = servers.generation();
+async fn watch(
+    recent: Arc<Recent>,
+    servers: Arc<Servers>,
+    keys: Keys,
+    mut generation: watch::Receiver<u64>,
+) {
     while generation.changed().await.is_ok() {
         for attempt in 1..=ATTEMPTS {
             match say_all(&recent, &servers, &keys).await {
