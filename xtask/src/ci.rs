@@ -58,7 +58,10 @@ pub(crate) fn run() -> Result<(), Failure> {
 /// Runs all tests, against a real server. `extra` goes to `cargo test`.
 pub(crate) fn test(extra: &[String]) -> Result<(), Failure> {
     server::ensure()?;
-    run_command(cargo(&["test", "--workspace"]).args(extra), STEP_LIMIT)
+    run_command(
+        cargo(&["test", "--workspace", "--no-fail-fast"]).args(extra),
+        STEP_LIMIT,
+    )
 }
 
 /// Runs the drivers' own tests without TLS, which the tests of the workspace turn on for all.
