@@ -36,6 +36,8 @@ pub struct Lease {
     heard: Heard,
     /// How far the last term was proven in which anything was.
     past: Option<(Term, Moment)>,
+    /// How many of the bucket's messages there had been, of those that were heard.
+    number: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,11 +63,19 @@ impl Lease {
         }
     }
 
+    /// The number of the latest message that has been heard of the bucket: all up to it were published
+    /// before now. `None` where messages bear no numbers, or none is known in this term.
+    #[must_use]
+    pub const fn number(&self) -> Option<u64> {
+        self.number
+    }
+
     fn end_term(&mut self) -> Term {
         if let Heard::Until(moment) = self.heard {
             self.past = Some((self.term, moment));
             self.heard = Heard::Nothing;
         }
+        self.number = None;
         self.term.0 += 1;
         self.term
     }
@@ -104,8 +114,14 @@ impl Channel {
 
     fn with(buckets: &Buckets, interval: Duration, heard: Heard) -> Self {
         let term = Term::default();
-        let past = None;
-        let lease = || Mutex::new(Lease { term, heard, past });
+        let lease = || {
+            Mutex::new(Lease {
+                term,
+                heard,
+                past: None,
+                number: None,
+            })
+        };
         Self {
             leases: buckets.iter().map(|_| lease()).collect(),
             listeners: RwLock::default(),
@@ -133,6 +149,13 @@ impl Channel {
         *self.at(bucket)
     }
 
+    /// What is known of all buckets' channels, by their numbers.
+    #[must_use]
+    pub fn leases(&self) -> Vec<Lease> {
+        let lease = |lease: &Mutex<Lease>| *lease.lock().unwrap_or_else(PoisonError::into_inner);
+        self.leases.iter().map(lease).collect()
+    }
+
     /// For stores: ends the bucket's term, because its channel is in doubt or was just subscribed;
     /// both must end one. What is proven from now on is proven of the new term.
     pub fn begin_term(&self, bucket: Bucket) -> Term {
@@ -147,6 +170,15 @@ impl Channel {
         let mut lease = self.at(bucket);
         if lease.term == term {
             lease.heard = Heard::Until(until);
+        }
+    }
+
+    /// For stores: this is the number of the latest message that was heard of a bucket. Counts only in
+    /// the term that it was heard in.
+    pub fn counted(&self, bucket: Bucket, term: Term, number: u64) {
+        let mut lease = self.at(bucket);
+        if lease.term == term {
+            lease.number = Some(number);
         }
     }
 

@@ -18,6 +18,12 @@ impl Digest {
         Self(short)
     }
 
+    /// A digest that was made elsewhere, of something else than a session id, in a domain of its own.
+    #[must_use]
+    pub const fn from_bytes(digest: [u8; 16]) -> Self {
+        Self(digest)
+    }
+
     /// The digest's raw bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {

@@ -22,6 +22,7 @@
 //! | *revoke* | end a session everywhere |
 
 mod bucket;
+mod cache;
 mod change;
 mod channel;
 mod clock;
@@ -39,6 +40,9 @@ mod touch;
 mod user;
 
 pub use bucket::{Bucket, Buckets, key_slot};
+pub use cache::{
+    CacheStore, Fetch, Fetched, LoadLease, NewValue, Put, Slot, Store, Stored, TagVersion, Want,
+};
 pub use change::{Attributes, Change};
 pub use channel::{Channel, Lease, Listener, Term};
 pub use clock::{Clock, ManualClock, Moment, SystemClock};

@@ -45,7 +45,7 @@ mod shard;
 mod stats;
 mod store;
 
-pub use near::{Kept, Near, OwnWrite};
+pub use near::{Fill, Kept, Near, OwnWrite};
 #[doc(hidden)]
 pub use rules::Rules;
 pub use shard::{Copied, Limits};

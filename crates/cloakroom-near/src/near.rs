@@ -136,6 +136,49 @@ impl<V: Copied> Near<V> {
         })
     }
 
+    /// The copy of a key, if it is fresh enough; asks nobody.
+    ///
+    /// # Consistency
+    ///
+    /// As [`get`](Self::get).
+    #[must_use]
+    pub fn find(&self, at: Address, need: Freshness) -> Option<Kept<V>> {
+        let found = self.0.fresh(at, need, self.0.clock.moment());
+        let counters = &self.0.counters;
+        count(if found.is_some() {
+            &counters.hits
+        } else {
+            &counters.misses
+        });
+        found
+    }
+
+    /// Sets out for a value by a way of the caller's own. What is announced of the key until it is
+    /// [kept](Fill::keep) keeps older values out.
+    #[must_use]
+    pub fn fill(&self, at: Address) -> Fill<V> {
+        let inner = Arc::clone(&self.0);
+        let term = {
+            let mut shard = inner.shard(at);
+            shard.set_out(at);
+            inner.channel.lease(at.bucket).term
+        };
+        let read = inner.clock.moment();
+        Fill {
+            inner,
+            at,
+            term,
+            read,
+            open: true,
+        }
+    }
+
+    /// Now, on the clock that copies are measured by.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        self.0.clock.moment()
+    }
+
     /// Begins a write of this process's own. What is announced of the key meanwhile is remembered,
     /// so that its result can be kept.
     #[must_use]
@@ -318,6 +361,50 @@ impl<V: Copied> Drop for Way<V> {
             shard.arrive(self.at, self.value.take())
         };
         self.inner.noting(arrived.as_ref());
+    }
+}
+
+/// A value on its way, begun by [`Near::fill`]. Dropped, it leaves the copy as it is.
+pub struct Fill<V: Copied> {
+    inner: Arc<Inner<V>>,
+    at: Address,
+    term: Term,
+    read: Moment,
+    open: bool,
+}
+
+impl<V: Copied> Fill<V> {
+    /// When it set out.
+    #[must_use]
+    pub fn read(&self) -> Moment {
+        self.read
+    }
+
+    /// The value arrived, and was true at this moment or later: never before it set out. Keeps it,
+    /// unless something newer was announced meanwhile or is there.
+    pub fn keep(mut self, value: Arc<V>, read: Moment) -> Kept<V> {
+        self.open = false;
+        let kept = Kept { value, read };
+        let arriving = Some((kept.clone(), self.term));
+        let arrived = self.inner.shard(self.at).arrive(self.at, arriving);
+        self.inner.noting(arrived.as_ref());
+        kept
+    }
+}
+
+impl<V: Copied> Drop for Fill<V> {
+    fn drop(&mut self) {
+        if self.open {
+            self.inner.shard(self.at).arrive(self.at, None);
+        }
+    }
+}
+
+impl<V: Copied> fmt::Debug for Fill<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fill")
+            .field("at", &self.at)
+            .finish_non_exhaustive()
     }
 }
 

@@ -45,6 +45,16 @@ impl Keys {
         self.named(user.bucket, 'u', user.digest)
     }
 
+    /// An entry of cached values.
+    pub(crate) fn entry(&self, at: Address) -> Bytes {
+        self.named(at.bucket, 'c', at.digest)
+    }
+
+    /// The version of a tag of cached values.
+    pub(crate) fn tag(&self, at: Address) -> Bytes {
+        self.named(at.bucket, 't', at.digest)
+    }
+
     /// The channel of a bucket's invalidations.
     pub(crate) fn bus(&self, bucket: Bucket) -> Bytes {
         format!("{}bus", self.bucket(bucket)).into()

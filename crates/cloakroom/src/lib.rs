@@ -43,6 +43,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `axum` | yes | extractors, and errors as responses |
+//! | `cache` | yes | [`cache`]: values that are loaded once across all instances, on the same store |
 //! | `redis` | yes | the store on Redis and Valkey, through the `redis` crate |
 //! | `fred` | no | the same through the `fred` crate, by `redis::store_with(FredDriver, …)` |
 //! | `tls` | no | `rediss://` addresses |
@@ -62,11 +63,13 @@ mod open;
 #[cfg(any(feature = "redis", feature = "fred"))]
 pub mod redis;
 
+#[cfg(feature = "cache")]
+pub use cloakroom_cache as cache;
 #[cfg(feature = "tower-sessions")]
 pub use cloakroom_tower_sessions as tower_sessions;
 
 pub use cloakroom_core::{
-    Clock, Entropy, Error as StoreError, ManualClock, OsEntropy, SystemClock,
+    CacheStore, Clock, Entropy, Error as StoreError, ManualClock, OsEntropy, Store, SystemClock,
 };
 pub use cloakroom_tower::bridge;
 pub use cloakroom_tower::{

@@ -1,9 +1,9 @@
 //! A store by its URL.
 
-use crate::{MemoryStore, Result, SessionStore};
+use crate::{MemoryStore, Result, Store};
 use std::sync::Arc;
 
-/// Opens the store that a URL names, with all defaults.
+/// Opens the store that a URL names, of sessions and of cached values, with all defaults.
 ///
 /// | URL | store |
 /// |---|---|
@@ -40,7 +40,7 @@ use std::sync::Arc;
 /// # Cancel safety
 ///
 /// Dropping the future gives up.
-pub async fn open(url: &str) -> Result<Arc<dyn SessionStore>> {
+pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
     if url == "memory:" {
         return Ok(Arc::new(MemoryStore::new()));
     }
@@ -48,12 +48,12 @@ pub async fn open(url: &str) -> Result<Arc<dyn SessionStore>> {
 }
 
 #[cfg(feature = "redis")]
-async fn connect(url: &str) -> Result<Arc<dyn SessionStore>> {
+async fn connect(url: &str) -> Result<Arc<dyn Store>> {
     Ok(Arc::new(crate::redis::store(url).connect().await?))
 }
 
 #[cfg(not(feature = "redis"))]
-async fn connect(_: &str) -> Result<Arc<dyn SessionStore>> {
+async fn connect(_: &str) -> Result<Arc<dyn Store>> {
     Err(cloakroom_core::Error::new(
         crate::ErrorKind::Config,
         "only memory: can be opened: the feature `redis` was not compiled in",

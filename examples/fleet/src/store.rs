@@ -71,7 +71,7 @@ impl StoreUrl {
             let store = cloakroom::redis::store_with(FredDriver, &self.0);
             return Ok(Arc::new(store.connect().await?));
         }
-        cloakroom::open(&self.0).await
+        Ok(cloakroom::open(&self.0).await?)
     }
 }
 

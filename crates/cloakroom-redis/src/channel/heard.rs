@@ -105,7 +105,11 @@ impl Heard {
     pub(super) fn has_heard(&self, channel: &Bytes, published: u64) -> bool {
         let mut state = self.state();
         let listening = state.buckets.get_mut(channel);
-        listening.is_some_and(|l| *l.number.get_or_insert(published) >= published)
+        listening.is_some_and(|l| {
+            let number = *l.number.get_or_insert(published);
+            self.context.channel.counted(l.bucket, l.term, number);
+            number >= published
+        })
     }
 
     /// A bucket's count can't be right: what was heard until now proves nothing.
@@ -139,6 +143,8 @@ impl Heard {
                     self.begin_term(listening);
                 }
                 let (channel, bucket) = (&self.context.channel, listening.bucket);
+                let heard = listening.number.unwrap_or(number);
+                channel.counted(bucket, listening.term, heard);
                 match stale {
                     Stale::One { digest, revision } => {
                         channel.deliver(Address { bucket, digest }, revision);

@@ -27,6 +27,14 @@ scripts! {
     List = "list.lua",
     Revoke = "revoke.lua",
     Everyone = "everyone.lua",
+    CacheFetch = "cache_fetch.lua",
+    CacheExtend = "cache_extend.lua",
+    CacheRelease = "cache_release.lua",
+    CachePut = "cache_put.lua",
+    CacheInsert = "cache_insert.lua",
+    CacheDrop = "cache_drop.lua",
+    TagRead = "tag_read.lua",
+    TagChange = "tag_change.lua",
 }
 
 impl Script {
@@ -40,10 +48,10 @@ impl Script {
         self as usize
     }
 
-    /// Whether it touches other keys than those that it is given: the announcement's aside, all do
-    /// but the one that writes a session's own hash alone.
+    /// Whether it touches other keys than those that it is given: all do, the count of announcements
+    /// at least, but those that write one hash alone.
     pub(crate) fn reaches_further(self) -> bool {
-        !matches!(self, Self::Touch)
+        !matches!(self, Self::Touch | Self::CacheFetch | Self::CacheExtend)
     }
 
     /// The texts of all scripts, by [`index`](Self::index).

@@ -40,6 +40,22 @@ local function announce(...)
     redis.call('SET', prefix .. 'seq', text(number))
   end
   redis.call(publish, prefix .. 'bus', table.concat({'1', text(number), ...}, ' '))
+  return text(number)
+end
+
+-- Keeps a cached entry for at least so many milliseconds.
+local function outlive(key, milliseconds)
+  if redis.call('PTTL', key) < milliseconds then redis.call('PEXPIRE', key, text(milliseconds)) end
+end
+
+-- Puts a cached value in place, and answers its revision: higher than the last one's, also where that
+-- was lost.
+local function keep(key, schema, value, before, fresh, usable)
+  local revision = math.max(tonumber(before or '0') + 1, time[1] * 1000000 + time[2])
+  redis.call('HSET', key, schema .. 'v', value, schema .. 'r', text(revision),
+    schema .. 'f', text(now + fresh), schema .. 'u', text(now + usable))
+  outlive(key, tonumber(usable))
+  return text(revision)
 end
 
 -- An entry is in the index before its record is, and leaves after it: should a crash ever leave

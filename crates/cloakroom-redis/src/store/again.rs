@@ -32,6 +32,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     ended: Mutex<VecDeque<Said>>,
+    /// What was invalidated, apart: there may be so much of it.
+    invalidated: Mutex<VecDeque<Said>>,
     /// When everyone's sessions were ended, and what the epoch since then is called.
     epoch: Mutex<Option<(Instant, String)>>,
 }
@@ -48,13 +50,17 @@ struct Said {
 pub(super) enum How {
     Ended,
     Superseded,
+    /// A cached value.
+    Invalidated,
+    /// A tag of cached values.
+    Changed,
 }
 
 impl Recent {
     /// Remembers that an id has come to its end.
     pub(super) fn note(&self, at: Address, how: How) {
         let when = Instant::now();
-        let mut all = self.all();
+        let mut all = self.all(how);
         while all.len() >= MOST
             || all
                 .front()
@@ -83,15 +89,19 @@ impl Recent {
     }
 
     fn of(&self, how: How) -> Vec<Address> {
-        let all = self.all();
+        let all = self.all(how);
         let fresh = all
             .iter()
             .filter(|said| said.how == how && said.when.elapsed() <= REMEMBERED);
         fresh.map(|said| said.at).collect()
     }
 
-    fn all(&self) -> MutexGuard<'_, VecDeque<Said>> {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    fn all(&self, how: How) -> MutexGuard<'_, VecDeque<Said>> {
+        let all = match how {
+            How::Ended | How::Superseded => &self.ended,
+            How::Invalidated | How::Changed => &self.invalidated,
+        };
+        all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -150,7 +160,35 @@ async fn say_all(recent: &Recent, servers: &Servers, keys: &Keys) -> Result<usiz
         say(servers, keys, script, &ended).await?;
         said += ended.len();
     }
+    for how in [How::Invalidated, How::Changed] {
+        let stale = recent.of(how);
+        say_stale(servers, keys, how, &stale).await?;
+        said += stale.len();
+    }
     Ok(said)
+}
+
+/// Says again that cached values were invalidated, or tags changed. What was put in place since then
+/// goes too: it is loaded again.
+async fn say_stale(servers: &Servers, keys: &Keys, how: How, stale: &[Address]) -> Result<()> {
+    let run = |at: &Address| {
+        let argv = Arguments::new(keys.bucket(at.bucket), servers.publish()).digest(at.digest);
+        let (key, argv) = match how {
+            How::Changed => (keys.tag(*at), argv.new_version()?),
+            _ => (keys.entry(*at), argv.drop_all()),
+        };
+        Ok(Run {
+            bucket: at.bucket,
+            keys: vec![key],
+            argv: argv.into_vec(),
+        })
+    };
+    let script = match how {
+        How::Changed => Script::TagChange,
+        _ => Script::CacheDrop,
+    };
+    let runs: Result<_> = stale.iter().map(run).collect();
+    servers.run_many(script, runs?).await
 }
 
 /// Ends everyone's sessions, unless the epoch has begun already; says how many replicas have it,

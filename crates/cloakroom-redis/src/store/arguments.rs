@@ -2,8 +2,13 @@
 
 use crate::keys;
 use bytes::Bytes;
-use cloakroom_core::{Change, Digest, NewLogin, NewSession, OnLimit, Which};
+use cloakroom_core::{
+    Change, Digest, Entropy, NewLogin, NewSession, NewValue, OnLimit, OsEntropy, Which,
+};
 use time::Duration;
+
+/// A tag of cached values that nobody asked for in so long is forgotten, and what bears it with it.
+const TAG_REMEMBERED: Duration = Duration::days(30);
 
 /// A script's `ARGV`, built up.
 pub(super) struct Arguments(Vec<Bytes>);
@@ -35,6 +40,26 @@ impl Arguments {
         // Bounded to some 4,000 years, so that a deadline still is a date that can be read back.
         let milliseconds = duration.whole_milliseconds().clamp(0, 1 << 47);
         self.number(&milliseconds)
+    }
+
+    /// A random number for a version, and how long a tag is remembered.
+    pub(super) fn new_version(self) -> cloakroom_core::Result<Self> {
+        let mut drawn = [0; 8];
+        OsEntropy.fill(&mut drawn)?;
+        let drawn = u64::from_be_bytes(drawn);
+        Ok(self.number(&drawn).milliseconds(TAG_REMEMBERED))
+    }
+
+    /// `cache_drop.lua` without a mark to lift or to set.
+    pub(super) fn drop_all(self) -> Self {
+        self.bytes("").bytes("").bytes("0")
+    }
+
+    /// A value to put in place, and how long it is good.
+    pub(super) fn new_value(self, value: &NewValue) -> Self {
+        self.bytes(value.bytes.clone())
+            .milliseconds(value.fresh_for)
+            .milliseconds(value.usable_for.max(value.fresh_for))
     }
 
     /// `create.lua`.

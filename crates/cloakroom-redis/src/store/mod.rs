@@ -4,6 +4,7 @@ mod again;
 mod arguments;
 mod builder;
 mod durability;
+mod values;
 
 use crate::{
     Command, Reply,
@@ -59,6 +60,14 @@ impl RedisStore {
     ) -> Result<Reply> {
         let argv = argv.into_vec();
         self.servers.run(bucket, script, keys, &argv).await
+    }
+
+    /// The channel. Subscribes when it is first asked for: who keeps no copies needs no second
+    /// connection.
+    fn subscribed(&self) -> Arc<Channel> {
+        let start = || Subscriptions::start(Arc::clone(&self.listening), &self.runtime);
+        self.subscriptions.get_or_init(start);
+        Arc::clone(&self.listening.channel)
     }
 
     /// What every script is given first.
@@ -379,10 +388,7 @@ impl SessionStore for RedisStore {
         self.servers.health()
     }
 
-    /// Subscribes when it is first asked for: who keeps no copies needs no second connection.
     fn channel(&self) -> Option<Arc<Channel>> {
-        let start = || Subscriptions::start(Arc::clone(&self.listening), &self.runtime);
-        self.subscriptions.get_or_init(start);
-        Some(Arc::clone(&self.listening.channel))
+        Some(self.subscribed())
     }
 }
