@@ -5,7 +5,7 @@ use fred::types::config::Config;
 
 /// No certificates.
 #[derive(Default)]
-pub(crate) struct Trust;
+pub(crate) struct Trust {}
 
 impl Trust {
     pub(crate) fn read(_: &Certificates) -> Result<Self, DriverError> {
