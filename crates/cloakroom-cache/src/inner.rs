@@ -291,7 +291,12 @@ impl<V: Send + Sync + 'static> Inner<V> {
                 let landed = self.wait(at, &mut ticket, soft).await?;
                 return Ok(self.noted(landed, false));
             }
-            let landed = self.wait(at, &mut ticket, soft).await?;
+            let landed = match self.wait(at, &mut ticket, soft).await {
+                Ok(landed) => landed,
+                // An early load that had no need of going on: no answer for who needs a value.
+                Err(error) if error.kind() == ErrorKind::Abandoned => continue,
+                Err(error) => return Err(error),
+            };
             if self.is_new_enough(&landed, began).await {
                 return Ok(self.noted(landed, true));
             }

@@ -127,6 +127,7 @@ impl<V: Send + Sync + 'static> Trip<V> {
                     count(&self.inner.counters.waited);
                     waiting = self.wait(news, left, patience).await?;
                 }
+                Ok(Fetched::Marked) if self.replace.is_some() => return Err(gone_ahead()),
                 Ok(Fetched::Marked) => {
                     self.flight.loading(true);
                     return self.load_only(loader, fill).await;
@@ -296,6 +297,9 @@ impl<V: Send + Sync + 'static> Trip<V> {
         if !error.is_unavailable() {
             return Err(error);
         }
+        if self.replace.is_some() {
+            return Err(gone_ahead());
+        }
         let fill = inner.near.fill(self.at);
         match inner.policy.on_unavailable {
             OnUnavailable::Fail => return Err(error),
@@ -309,9 +313,6 @@ impl<V: Send + Sync + 'static> Trip<V> {
                 }
             }
             OnUnavailable::Load => {}
-        }
-        if self.replace.is_some() {
-            return Err(error);
         }
         let set_out = fill.read();
         self.flight.loading(true);
@@ -554,7 +555,8 @@ fn arrived<V>(copy: Copy<V>, read: Moment) -> Arrival<V> {
 }
 
 fn gone_ahead() -> Error {
-    Error::new(ErrorKind::Abandoned, "another instance loads the value")
+    let message = "a value need not be loaded early, or can't be";
+    Error::new(ErrorKind::Abandoned, message)
 }
 
 fn panicked(ended: JoinError) -> Error {
