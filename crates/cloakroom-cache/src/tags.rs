@@ -1,6 +1,11 @@
 //! Tags: which version each has, and whether one may have changed while a value was loaded.
 
-use crate::{Error, ErrorKind, Result, Tag, copy::Copy, copy::TagCopy, envelope::MOST_TAGS};
+use crate::{
+    Error, ErrorKind, Result, Tag,
+    copy::{Copy, TagCopy},
+    envelope::MOST_TAGS,
+    pending::{News, Pending},
+};
 use cloakroom_core::{Address, CacheStore, Freshness, Lease, TagVersion};
 use cloakroom_near::Near;
 use std::sync::Arc;
@@ -11,6 +16,7 @@ pub(crate) struct Tags {
     store: Arc<dyn CacheStore>,
     near: Near<TagCopy>,
     need: Freshness,
+    pending: Pending,
 }
 
 /// What was known of each bucket's channel at a moment.
@@ -21,9 +27,18 @@ pub(crate) struct Tags {
 pub(crate) struct Before(Vec<Lease>);
 
 impl Tags {
-    pub(crate) fn new(store: &Arc<dyn CacheStore>, near: Near<TagCopy>, need: Freshness) -> Self {
-        let store = Arc::clone(store);
-        Self { store, near, need }
+    pub(crate) fn new(
+        store: &Arc<dyn CacheStore>,
+        near: Near<TagCopy>,
+        need: Freshness,
+        pending: &Pending,
+    ) -> Self {
+        Self {
+            store: Arc::clone(store),
+            near,
+            need,
+            pending: pending.clone(),
+        }
     }
 
     /// Whether all tags of a copy have the versions that they had; `None` if that is not known here.
@@ -91,19 +106,26 @@ impl Tags {
         Ok(pairs.map(|(at, tag)| (at, tag.version)).collect())
     }
 
-    /// Changes a tag's version.
+    /// Changes a tag's version; if the store can't be told, it is told as soon as it can.
     pub(crate) async fn change(&self, at: Address) -> cloakroom_core::Result<()> {
         let write = self.near.write(at);
         self.near.forget(at);
         let changed = self.store.change_tag(at).await;
+        if changed.is_err() {
+            // First of all: who begins to read from here on says it before.
+            self.pending.add(News::Tag(at));
+        }
         write.found(None);
         changed
     }
 
     async fn version(&self, at: Address) -> cloakroom_core::Result<TagVersion> {
         let load = || {
-            let store = Arc::clone(&self.store);
-            async move { store.tag(at).await.map(TagCopy) }
+            let (store, pending) = (Arc::clone(&self.store), self.pending.clone());
+            async move {
+                pending.settle(News::Tag(at)).await?;
+                store.tag(at).await.map(TagCopy)
+            }
         };
         let kept = self.near.get(at, self.need, load).await?;
         Ok(kept.value.0)
