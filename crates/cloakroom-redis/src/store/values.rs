@@ -123,7 +123,7 @@ impl RedisStore {
     }
 
     async fn tag_now(&self, at: Address) -> Result<TagVersion> {
-        let argv = self.arguments(at.bucket).new_version()?;
+        let argv = self.arguments(at.bucket).digest(at.digest).new_version()?;
         let keys = [self.keys.tag(at)];
         let reply = self.run(at.bucket, Script::TagRead, &keys, argv).await?;
         let (_, mut rest) = codec::status(reply)?;
