@@ -94,6 +94,8 @@ impl RedisStore {
             .digest(at.digest)
             .number(&schema)
             .new_value(value);
+        // What it replaces is as wrong as what is dropped: see there.
+        self.recent.note(at, How::Invalidated);
         let keys = [self.keys.entry(at)];
         put(self
             .run(at.bucket, Script::CacheInsert, &keys, argv)
