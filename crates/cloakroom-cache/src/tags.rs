@@ -54,6 +54,15 @@ impl Tags {
         all_known.then_some(true)
     }
 
+    /// Whether all tags of a copy are known to have had the versions that they had so lately.
+    pub(crate) fn held<V>(&self, copy: &Copy<V>, lately: Freshness) -> bool {
+        let mut tags = copy.tags.iter();
+        tags.all(|(at, version)| {
+            let tag = self.near.find(*at, lately);
+            tag.is_some_and(|tag| tag.value.0.version == *version)
+        })
+    }
+
     /// Whether all tags of a copy have the versions that they had. At most one round trip.
     pub(crate) async fn hold<V>(&self, copy: &Copy<V>) -> Result<bool> {
         if copy.tags.is_empty() {

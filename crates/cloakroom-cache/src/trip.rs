@@ -306,7 +306,9 @@ impl<V: Send + Sync + 'static> Trip<V> {
             OnUnavailable::Stale(within) => {
                 let mut need = inner.need();
                 need.within = within.max(need.within);
-                if let Some(kept) = inner.near.find(self.at, need) {
+                if let Some(kept) = inner.near.find(self.at, need)
+                    && inner.tags.held(&kept.value, need)
+                {
                     count(&inner.counters.stale);
                     let from = From::Store;
                     return Ok(Arrival { kept, from });
