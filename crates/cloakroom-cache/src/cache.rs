@@ -200,6 +200,8 @@ impl<K: CacheKey + ?Sized, V: Send + Sync + 'static> Cache<K, V> {
         match put {
             Ok(Put::Done { revision }) => {
                 write.found(Some(revision));
+                // Other caches of this process know it as soon as this one does.
+                inner.store.news().deliver(at, Some(revision));
                 copy.revision = revision;
                 fill.keep(Arc::new(copy), read);
                 Ok(())
@@ -253,7 +255,10 @@ impl<K: CacheKey + ?Sized, V: Send + Sync + 'static> Cache<K, V> {
         let inner = &self.inner;
         let at = inner.store.place(tag.into().0);
         count(&inner.counters.invalidations);
-        inner.tags.change(at).await.map_err(|error| {
+        let changed = inner.tags.change(at).await;
+        // A load under way may turn out to bear the tag; who comes now must not wait for it.
+        inner.flights.close_all();
+        changed.map_err(|error| {
             count(&inner.counters.store_errors);
             error.into()
         })

@@ -69,6 +69,13 @@ impl<V> Flights<V> {
         }
     }
 
+    /// Lets nobody join any flight that set out before now.
+    pub(crate) fn close_all(&self) {
+        for flight in self.all().values().flatten() {
+            flight.open.store(false, Relaxed);
+        }
+    }
+
     /// Lets nobody join a flight any more if nobody waits for it; says whether that is so.
     pub(crate) fn abandon(&self, flight: &Flight<V>) -> bool {
         // Held, so that nobody joins in between.
@@ -90,17 +97,6 @@ impl<V> Flights<V> {
         }
     }
 
-    fn tell(&self, what: impl Fn(&Address) -> bool, closes: bool) {
-        let all = self.all();
-        for (_, flights) in all.iter().filter(|(at, _)| what(at)) {
-            for flight in flights {
-                if closes {
-                    flight.open.store(false, Relaxed);
-                }
-                flight.news.notify_one();
-            }
-        }
-    }
 
     fn all(&self) -> MutexGuard<'_, HashMap<Address, Vec<Arc<Flight<V>>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -167,13 +163,22 @@ impl<V> Drop for Landing<V> {
 impl<V: Send + Sync + 'static> Listener for Flights<V> {
     fn stale(&self, at: Address, revision: Option<u64>) {
         // 0 is a lease given back: nothing has changed.
-        self.tell(|other| *other == at, revision != Some(0));
+        for flight in self.all().get(&at).into_iter().flatten() {
+            if revision != Some(0) {
+                flight.open.store(false, Relaxed);
+            }
+            flight.news.notify_one();
+        }
     }
 
     fn all_stale(&self, _: Bucket) {}
 
     fn lost(&self, bucket: Bucket) {
-        self.tell(|at| at.bucket == bucket, false);
+        let all = self.all();
+        let of_bucket = all.iter().filter(|(at, _)| at.bucket == bucket);
+        for flight in of_bucket.flat_map(|(_, flights)| flights) {
+            flight.news.notify_one();
+        }
     }
 }
 

@@ -410,6 +410,8 @@ impl<V: Send + Sync + 'static> Inner<V> {
         // Loads that began in the meantime, too.
         self.flights.close(at);
         write.found(None);
+        // Other caches of this process know it as soon as this one does.
+        self.store.news().deliver(at, None);
         dropped.map_err(|error| {
             count(&self.counters.store_errors);
             error.into()

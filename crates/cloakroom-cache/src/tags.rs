@@ -125,6 +125,8 @@ impl Tags {
             self.pending.add(News::Tag(at));
         }
         write.found(None);
+        // Other caches of this process know it as soon as this one does.
+        self.store.news().deliver(at, None);
         changed
     }
 

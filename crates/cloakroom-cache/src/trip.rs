@@ -335,12 +335,11 @@ impl<V: Send + Sync + 'static> Trip<V> {
         Ok(Arrival { kept, from })
     }
 
-    /// Loads while what is loaded is being changed: for those who wait, and nobody after them.
+    /// Loads while what is loaded is being changed: for those who wait, and nobody after them. When the
+    /// mark is lifted, nobody joins any more.
     async fn load_only(&self, loader: Loader<V>, fill: Fill<Copy<V>>) -> Result<Arrival<V>> {
         let set_out = fill.read();
         drop(fill);
-        // Newcomers may come after the change.
-        self.inner.flights.close(self.at);
         count(&self.inner.counters.refused);
         match self.run(loader, None).await {
             Loaded::Value(load, _) => Ok(self.unkept(load, set_out)),
