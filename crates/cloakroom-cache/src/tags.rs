@@ -85,11 +85,7 @@ impl Tags {
         tags: &[Tag],
         before: &Before,
     ) -> Result<Option<Box<[(Address, u64)]>>> {
-        if tags.len() > MOST_TAGS {
-            let message = format!("a value has at most {MOST_TAGS} tags, not {}", tags.len());
-            return Err(Error::new(ErrorKind::Encode, message));
-        }
-        let places: Vec<_> = tags.iter().map(|tag| self.store.place(tag.0)).collect();
+        let places = self.places(tags)?;
         let versions = places.iter().map(|at| self.version(*at));
         let versions = futures_util::future::try_join_all(versions).await?;
         let news = self.store.news();
@@ -108,11 +104,19 @@ impl Tags {
 
     /// The versions of tags now, for a value that is newer than they are.
     pub(crate) async fn now(&self, tags: &[Tag]) -> Result<Box<[(Address, u64)]>> {
-        let places: Vec<_> = tags.iter().map(|tag| self.store.place(tag.0)).collect();
+        let places = self.places(tags)?;
         let versions = places.iter().map(|at| self.version(*at));
         let versions = futures_util::future::try_join_all(versions).await?;
         let pairs = places.into_iter().zip(versions);
         Ok(pairs.map(|(at, tag)| (at, tag.version)).collect())
+    }
+
+    fn places(&self, tags: &[Tag]) -> Result<Vec<Address>> {
+        if tags.len() > MOST_TAGS {
+            let message = format!("a value has at most {MOST_TAGS} tags, not {}", tags.len());
+            return Err(Error::new(ErrorKind::Encode, message));
+        }
+        Ok(tags.iter().map(|tag| self.store.place(tag.0)).collect())
     }
 
     /// Changes a tag's version; if the store can't be told, it is told as soon as it can.
