@@ -231,7 +231,12 @@ impl<V: Send + Sync + 'static> Trip<V> {
             self.give_back(lease).await;
             return Ok(self.unkept(load, set_out));
         }
-        let tags = match inner.tags.unchanged(&load.tags, &before).await {
+        // A busy store may take long to say, too.
+        let unchanged = tokio::select! {
+            unchanged = inner.tags.unchanged(&load.tags, &before) => unchanged,
+            never = self.keep_lease(Some(lease)) => match never {},
+        };
+        let tags = match unchanged {
             Ok(Some(tags)) => tags,
             Ok(None) => {
                 count(&inner.counters.refused);

@@ -19,7 +19,7 @@ use tokio::time::sleep;
 
 const INSTANCES: usize = 3;
 /// Races that are run before the bound is waited for.
-const AT_ONCE: u64 = 1000;
+const AT_ONCE: u64 = 500;
 /// They begin within this time.
 const SPREAD: Duration = Duration::from_millis(1200);
 
@@ -161,7 +161,7 @@ async fn race_all(
             .iter()
             .map(|race| tokio::spawn(run(Arc::clone(race), Arc::clone(&caches), hows)));
         let all = futures_util::future::try_join_all(running);
-        tokio::time::timeout(LIMIT, all).await.unwrap().unwrap();
+        tokio::time::timeout(3 * LIMIT, all).await.unwrap().unwrap();
         // Half at once: what the same instance changed shows already.
         finally(&batch, &caches).await;
         sleep(BOUND + Duration::from_millis(20)).await;
@@ -173,7 +173,7 @@ async fn race_all(
             outcome.worst = outcome.worst.max(history.worst());
             let stale = history.stale(BOUND);
             if !stale.is_empty() && outcome.stale == 0 {
-                println!("{name}: seed {}: {stale:?} {history:?}", race.key);
+                println!("{name}: seed {}: {stale:?}", race.key);
             }
             outcome.stale += stale.len();
         }
@@ -226,7 +226,7 @@ async fn no_race_of_changes_and_reads_shows_what_was_changed_before() {
     for _ in 0..INSTANCES {
         caches.push(cache(&server.url(), 3000, ChannelRules::ALL).await);
     }
-    let outcome = race_all("healthy", races(10_000), caches, ALL).await;
+    let outcome = race_all("healthy", races(2000), caches, ALL).await;
     assert_eq!(outcome.stale, 0, "{outcome:?}");
 }
 
@@ -237,7 +237,7 @@ async fn no_race_does_when_leases_end_under_their_holders() {
     for _ in 0..INSTANCES {
         caches.push(cache(&server.url(), 2, ChannelRules::ALL).await);
     }
-    let outcome = race_all("leases of 2 ms", races(1000), caches, ALL).await;
+    let outcome = race_all("leases of 2 ms", races(500), caches, ALL).await;
     assert_eq!(outcome.stale, 0, "{outcome:?}");
 }
 
@@ -268,7 +268,7 @@ async fn with_messages_lost(name: &str, races: u64, rules: ChannelRules) -> Outc
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_race_is_stale_beyond_the_bound_when_messages_are_held_back_and_lost() {
-    let outcome = with_messages_lost("messages lost", races(2000), ChannelRules::ALL).await;
+    let outcome = with_messages_lost("messages lost", races(1000), ChannelRules::ALL).await;
     assert_eq!(outcome.stale, 0, "{outcome:?}");
 }
 
@@ -278,7 +278,7 @@ async fn races_find_a_channel_that_does_not_count_its_messages() {
         numbers: false,
         ..ChannelRules::ALL
     };
-    let outcome = with_messages_lost("a broken rule", 1000, broken).await;
+    let outcome = with_messages_lost("a broken rule", 500, broken).await;
     assert!(outcome.stale > 0, "the check finds nothing: {outcome:?}");
 }
 
