@@ -98,8 +98,17 @@ impl Race {
     }
 }
 
+/// What races are made of.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    hows: &'static [How],
+    /// Changes come within so many microseconds, reads within half as many more.
+    within: u64,
+}
+
 /// What happens in one race, by its seed.
-async fn run(race: Arc<Race>, caches: Arc<Vec<Cache<u64, u64>>>, hows: &'static [How]) {
+async fn run(race: Arc<Race>, caches: Arc<Vec<Cache<u64, u64>>>, kind: Kind) {
+    let Kind { hows, within } = kind;
     let mut random = fastrand::Rng::with_seed(race.key);
     let mut tasks = Vec::new();
     let mut random_pause = move |most: u64| Duration::from_micros(random.u64(0..most));
@@ -108,7 +117,7 @@ async fn run(race: Arc<Race>, caches: Arc<Vec<Cache<u64, u64>>>, hows: &'static 
     for _ in 0..dice.usize(1..4) {
         let (race, caches) = (Arc::clone(&race), Arc::clone(&caches));
         let (instance, how) = (dice.usize(0..INSTANCES), dice.usize(0..hows.len()));
-        let (wait, pause) = (random_pause(10_000), random_pause(3_000));
+        let (wait, pause) = (random_pause(within), random_pause(3_000));
         tasks.push(tokio::spawn(async move {
             sleep(wait).await;
             race.write(instance, &caches[instance], hows[how], pause)
@@ -118,7 +127,7 @@ async fn run(race: Arc<Race>, caches: Arc<Vec<Cache<u64, u64>>>, hows: &'static 
     for _ in 0..dice.usize(3..8) {
         let (race, caches) = (Arc::clone(&race), Arc::clone(&caches));
         let instance = dice.usize(0..INSTANCES);
-        let (wait, takes) = (random_pause(14_000), random_pause(5_000));
+        let (wait, takes) = (random_pause(within + within / 2), random_pause(5_000));
         tasks.push(tokio::spawn(async move {
             sleep(wait).await;
             race.read(instance, &caches[instance], takes).await;
@@ -143,7 +152,7 @@ async fn race_all(
     name: &str,
     races: u64,
     caches: Vec<Cache<u64, u64>>,
-    hows: &'static [How],
+    kind: Kind,
 ) -> Outcome {
     let caches = Arc::new(caches);
     let (mut outcome, began) = (Outcome::default(), Instant::now());
@@ -159,7 +168,7 @@ async fn race_all(
         let batch: Vec<_> = (first..races.min(first + AT_ONCE)).map(race).collect();
         let running = batch
             .iter()
-            .map(|race| tokio::spawn(run(Arc::clone(race), Arc::clone(&caches), hows)));
+            .map(|race| tokio::spawn(run(Arc::clone(race), Arc::clone(&caches), kind)));
         let all = futures_util::future::try_join_all(running);
         tokio::time::timeout(3 * LIMIT, all).await.unwrap().unwrap();
         // Half at once: what the same instance changed shows already.
@@ -217,7 +226,19 @@ async fn cache(url: &str, lease: u64, rules: ChannelRules) -> Cache<u64, u64> {
         .unwrap()
 }
 
-const ALL: &[How] = &[How::Key, How::Tag, How::Insert, How::Write];
+const CLOSE: Kind = Kind {
+    hows: &[How::Key, How::Tag, How::Insert, How::Write],
+    within: 10_000,
+};
+/// Time enough for copies to be used, and to be doubted.
+const WIDE: Kind = Kind {
+    within: 1_000_000,
+    ..CLOSE
+};
+const FORGOTTEN: Kind = Kind {
+    hows: &[How::Forgotten],
+    ..CLOSE
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_race_of_changes_and_reads_shows_what_was_changed_before() {
@@ -226,7 +247,7 @@ async fn no_race_of_changes_and_reads_shows_what_was_changed_before() {
     for _ in 0..INSTANCES {
         caches.push(cache(&server.url(), 3000, ChannelRules::ALL).await);
     }
-    let outcome = race_all("healthy", races(2000), caches, ALL).await;
+    let outcome = race_all("healthy", races(1000), caches, CLOSE).await;
     assert_eq!(outcome.stale, 0, "{outcome:?}");
 }
 
@@ -237,7 +258,7 @@ async fn no_race_does_when_leases_end_under_their_holders() {
     for _ in 0..INSTANCES {
         caches.push(cache(&server.url(), 2, ChannelRules::ALL).await);
     }
-    let outcome = race_all("leases of 2 ms", races(500), caches, ALL).await;
+    let outcome = race_all("leases of 2 ms", races(300), caches, CLOSE).await;
     assert_eq!(outcome.stale, 0, "{outcome:?}");
 }
 
@@ -261,14 +282,14 @@ async fn with_messages_lost(name: &str, races: u64, rules: ChannelRules) -> Outc
             sleep(Duration::from_millis(random.u64(1..400))).await;
         }
     });
-    let outcome = race_all(name, races, caches, ALL).await;
+    let outcome = race_all(name, races, caches, WIDE).await;
     meddling.abort();
     outcome
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_race_is_stale_beyond_the_bound_when_messages_are_held_back_and_lost() {
-    let outcome = with_messages_lost("messages lost", races(1000), ChannelRules::ALL).await;
+    let outcome = with_messages_lost("messages lost", races(500), ChannelRules::ALL).await;
     assert_eq!(outcome.stale, 0, "{outcome:?}");
 }
 
@@ -278,7 +299,7 @@ async fn races_find_a_channel_that_does_not_count_its_messages() {
         numbers: false,
         ..ChannelRules::ALL
     };
-    let outcome = with_messages_lost("a broken rule", 500, broken).await;
+    let outcome = with_messages_lost("a broken rule", 200, broken).await;
     assert!(outcome.stale > 0, "the check finds nothing: {outcome:?}");
 }
 
@@ -289,6 +310,6 @@ async fn races_find_an_application_that_forgets_to_invalidate() {
     for _ in 0..INSTANCES {
         caches.push(cache(&server.url(), 3000, ChannelRules::ALL).await);
     }
-    let outcome = race_all("a broken application", 100, caches, &[How::Forgotten]).await;
+    let outcome = race_all("a broken application", 100, caches, FORGOTTEN).await;
     assert!(outcome.stale > 0, "the check finds nothing: {outcome:?}");
 }
