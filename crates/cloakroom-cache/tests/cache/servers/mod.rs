@@ -2,6 +2,7 @@
 
 mod channel;
 mod commands;
+mod early;
 mod fill;
 mod fleet;
 mod full;
@@ -9,5 +10,8 @@ mod history;
 mod holder;
 mod instance;
 mod late;
+mod outage;
+mod pending;
 mod races;
 mod stampede;
+mod topologies;
