@@ -190,11 +190,19 @@ impl<K: CacheKey + ?Sized, V: Send + Sync + 'static> Cache<K, V> {
         let fill = inner.near.fill(at);
         inner.flights.close(at);
         let read = fill.read();
-        match inner.store.insert(inner.slot(at), &stored).await {
+        let put = inner.store.insert(inner.slot(at), &stored).await;
+        if put.is_err() {
+            // First of all: who begins to read from here on says it before.
+            inner.pending.add(News::Entry(at));
+        }
+        // Loads that began in the meantime, too.
+        inner.flights.close(at);
+        match put {
             Ok(Put::Done { revision }) => {
                 write.found(Some(revision));
+                // Other caches of this process know it as soon as this one does.
+                inner.store.news().deliver(at, Some(revision));
                 copy.revision = revision;
-                inner.flights.close(at);
                 fill.keep(Arc::new(copy), read);
                 Ok(())
             }
@@ -206,7 +214,6 @@ impl<K: CacheKey + ?Sized, V: Send + Sync + 'static> Cache<K, V> {
             Err(error) => {
                 write.found(None);
                 count(&inner.counters.store_errors);
-                inner.pending.add(News::Entry(at));
                 Err(error.into())
             }
         }
@@ -248,9 +255,11 @@ impl<K: CacheKey + ?Sized, V: Send + Sync + 'static> Cache<K, V> {
         let inner = &self.inner;
         let at = inner.store.place(tag.into().0);
         count(&inner.counters.invalidations);
-        inner.tags.change(at).await.map_err(|error| {
+        let changed = inner.tags.change(at).await;
+        // A load under way may turn out to bear the tag; who comes now must not wait for it.
+        inner.flights.close_all();
+        changed.map_err(|error| {
             count(&inner.counters.store_errors);
-            inner.pending.add(News::Tag(at));
             error.into()
         })
     }
@@ -281,21 +290,17 @@ impl<K: CacheKey + ?Sized, V: Send + Sync + 'static> Cache<K, V> {
         let (at, inner) = (self.place(key), &self.inner);
         let mark = LoadLease::generate(&OsEntropy).map_err(|e| WriteError::Cache(e.into()))?;
         let lasts = inner.policy.load_timeout.saturating_add(MARK_SLACK);
-        let marking = inner.dropping(at, inner.store.mark(at, mark, lasts));
+        let lift = News::Mark(at, mark);
+        let marking = inner.dropping(at, lift, inner.store.mark(at, mark, lasts));
         marking.await.map_err(WriteError::Cache)?;
         let changed = change().await;
         count(&inner.counters.invalidations);
         // Whoever goes away now leaves the rest to a task.
         let inner = Arc::clone(inner);
         let lifted = tokio::spawn(async move {
-            if inner
-                .dropping(at, inner.store.unmark(at, mark))
-                .await
-                .is_err()
-            {
-                // The mark keeps values out until it ends, and this what came after.
-                inner.pending.add(News::Entry(at));
-            }
+            // If it can't be lifted now, it keeps values out until it is, or ends by itself.
+            let lifted = inner.dropping(at, lift, inner.store.unmark(at, mark));
+            let _ = lifted.await;
         });
         let _ = lifted.await;
         changed.map_err(WriteError::Change)

@@ -80,6 +80,12 @@ impl<V: Send + Sync + 'static> Copied for Copy<V> {
     fn good_for(&self) -> Duration {
         self.usable_for
     }
+
+    /// What was loaded without the store holds no lease: a mark that stood meanwhile may end without
+    /// a word.
+    fn is_announced(&self) -> bool {
+        self.revision != 0
+    }
 }
 
 impl<V> Clone for Arrival<V> {

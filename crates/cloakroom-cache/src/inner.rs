@@ -87,11 +87,12 @@ impl<V: Send + Sync + 'static> Inner<V> {
             revision: 0,
             at_worst,
         };
+        let pending = Pending::new(&store);
         Arc::new(Self {
             namespace: Namespace::new(&parts.name),
             name: parts.name.into(),
-            tags: Tags::new(&store, tags, need),
-            pending: Pending::new(&store),
+            tags: Tags::new(&store, tags, need, &pending),
+            pending,
             store,
             schema: parts.schema,
             near,
@@ -291,7 +292,12 @@ impl<V: Send + Sync + 'static> Inner<V> {
                 let landed = self.wait(at, &mut ticket, soft).await?;
                 return Ok(self.noted(landed, false));
             }
-            let landed = self.wait(at, &mut ticket, soft).await?;
+            let landed = match self.wait(at, &mut ticket, soft).await {
+                Ok(landed) => landed,
+                // An early load that had no need of going on: no answer for who needs a value.
+                Err(error) if error.kind() == ErrorKind::Abandoned => continue,
+                Err(error) => return Err(error),
+            };
             if self.is_new_enough(&landed, began).await {
                 return Ok(self.noted(landed, true));
             }
@@ -381,23 +387,31 @@ impl<V: Send + Sync + 'static> Inner<V> {
 
     pub(crate) async fn invalidate(&self, at: Address) -> Result<()> {
         count(&self.counters.invalidations);
-        let dropped = self.dropping(at, self.store.invalidate(at)).await;
-        dropped.inspect_err(|_| self.pending.add(News::Entry(at)))
+        self.dropping(at, News::Entry(at), self.store.invalidate(at))
+            .await
     }
 
-    /// What this process has of an entry goes before and after the store's.
+    /// What this process has of an entry goes before and after the store's. If the store can't be
+    /// told, `otherwise` is said as soon as it can.
     pub(crate) async fn dropping(
         &self,
         at: Address,
+        otherwise: News,
         operation: impl Future<Output = cloakroom_core::Result<()>>,
     ) -> Result<()> {
         self.failures.forget(at);
         let write = self.near.write(at);
         self.near.forget(at);
         let dropped = operation.await;
+        if dropped.is_err() {
+            // First of all: who begins to read from here on says it before.
+            self.pending.add(otherwise);
+        }
         // Loads that began in the meantime, too.
         self.flights.close(at);
         write.found(None);
+        // Other caches of this process know it as soon as this one does.
+        self.store.news().deliver(at, None);
         dropped.map_err(|error| {
             count(&self.counters.store_errors);
             error.into()

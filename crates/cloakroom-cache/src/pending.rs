@@ -1,8 +1,8 @@
 //! Invalidations that the store could not be told, and is told again until it has been.
 
-use cloakroom_core::{Address, CacheStore, Result};
+use cloakroom_core::{Address, CacheStore, LoadLease, Result};
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -25,7 +25,14 @@ struct Told {
     store: Arc<dyn CacheStore>,
     /// Read first: mostly there is nothing.
     any: AtomicBool,
-    all: Mutex<HashSet<News>>,
+    all: Mutex<All>,
+}
+
+/// Each with the number of its last addition: what is added anew while it is being said is said again.
+#[derive(Debug, Default)]
+struct All {
+    news: HashMap<News, u64>,
+    added: u64,
 }
 
 /// What has changed.
@@ -33,6 +40,8 @@ struct Told {
 pub(crate) enum News {
     Entry(Address),
     Tag(Address),
+    /// Whoever set this mark has made the change, or never will.
+    Mark(Address, LoadLease),
 }
 
 impl Pending {
@@ -47,8 +56,10 @@ impl Pending {
     /// Remembers it, and sees to it that it is said.
     pub(crate) fn add(&self, news: News) {
         let mut all = self.0.all();
-        if all.len() < MOST {
-            all.insert(news);
+        if all.news.len() < MOST || all.news.contains_key(&news) {
+            all.added += 1;
+            let number = all.added;
+            all.news.insert(news, number);
         }
         if !self.0.any.swap(true, Relaxed) {
             tokio::spawn(say(Arc::downgrade(&self.0)));
@@ -57,24 +68,32 @@ impl Pending {
 
     /// Says it now, if it is yet to be said: before this process reads what it knows to be stale.
     pub(crate) async fn settle(&self, news: News) -> Result<()> {
-        if !self.0.any.load(Relaxed) || !self.0.all().contains(&news) {
+        if !self.0.any.load(Relaxed) {
             return Ok(());
         }
-        self.0.tell(news).await
+        let number = self.0.all().news.get(&news).copied();
+        match number {
+            Some(number) => self.0.tell(news, number).await,
+            None => Ok(()),
+        }
     }
 }
 
 impl Told {
-    async fn tell(&self, news: News) -> Result<()> {
+    async fn tell(&self, news: News, number: u64) -> Result<()> {
         match news {
             News::Entry(at) => self.store.invalidate(at).await?,
             News::Tag(at) => self.store.change_tag(at).await?,
+            News::Mark(at, mark) => self.store.unmark(at, mark).await?,
         }
-        self.all().remove(&news);
+        let mut all = self.all();
+        if all.news.get(&news) == Some(&number) {
+            all.news.remove(&news);
+        }
         Ok(())
     }
 
-    fn all(&self) -> MutexGuard<'_, HashSet<News>> {
+    fn all(&self) -> MutexGuard<'_, All> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -87,14 +106,14 @@ async fn say(told: Weak<Told>) {
         let Some(told) = told.upgrade() else {
             return;
         };
-        let all: Vec<_> = told.all().iter().copied().collect();
-        for news in all {
-            if told.tell(news).await.is_err() {
+        let all: Vec<_> = told.all().news.iter().map(|(n, at)| (*n, *at)).collect();
+        for (news, number) in all {
+            if told.tell(news, number).await.is_err() {
                 break;
             }
         }
         let rest = told.all();
-        if rest.is_empty() {
+        if rest.news.is_empty() {
             // Under the lock: what is added from now on begins another task.
             told.any.store(false, Relaxed);
             tracing::info!("the cache's store was told what it had not been reached for");

@@ -1,6 +1,11 @@
 //! Tags: which version each has, and whether one may have changed while a value was loaded.
 
-use crate::{Error, ErrorKind, Result, Tag, copy::Copy, copy::TagCopy, envelope::MOST_TAGS};
+use crate::{
+    Error, ErrorKind, Result, Tag,
+    copy::{Copy, TagCopy},
+    envelope::MOST_TAGS,
+    pending::{News, Pending},
+};
 use cloakroom_core::{Address, CacheStore, Freshness, Lease, TagVersion};
 use cloakroom_near::Near;
 use std::sync::Arc;
@@ -11,6 +16,7 @@ pub(crate) struct Tags {
     store: Arc<dyn CacheStore>,
     near: Near<TagCopy>,
     need: Freshness,
+    pending: Pending,
 }
 
 /// What was known of each bucket's channel at a moment.
@@ -21,9 +27,18 @@ pub(crate) struct Tags {
 pub(crate) struct Before(Vec<Lease>);
 
 impl Tags {
-    pub(crate) fn new(store: &Arc<dyn CacheStore>, near: Near<TagCopy>, need: Freshness) -> Self {
-        let store = Arc::clone(store);
-        Self { store, near, need }
+    pub(crate) fn new(
+        store: &Arc<dyn CacheStore>,
+        near: Near<TagCopy>,
+        need: Freshness,
+        pending: &Pending,
+    ) -> Self {
+        Self {
+            store: Arc::clone(store),
+            near,
+            need,
+            pending: pending.clone(),
+        }
     }
 
     /// Whether all tags of a copy have the versions that they had; `None` if that is not known here.
@@ -37,6 +52,15 @@ impl Tags {
             }
         }
         all_known.then_some(true)
+    }
+
+    /// Whether all tags of a copy are known to have had the versions that they had so lately.
+    pub(crate) fn held<V>(&self, copy: &Copy<V>, lately: Freshness) -> bool {
+        let mut tags = copy.tags.iter();
+        tags.all(|(at, version)| {
+            let tag = self.near.find(*at, lately);
+            tag.is_some_and(|tag| tag.value.0.version == *version)
+        })
     }
 
     /// Whether all tags of a copy have the versions that they had. At most one round trip.
@@ -61,11 +85,7 @@ impl Tags {
         tags: &[Tag],
         before: &Before,
     ) -> Result<Option<Box<[(Address, u64)]>>> {
-        if tags.len() > MOST_TAGS {
-            let message = format!("a value has at most {MOST_TAGS} tags, not {}", tags.len());
-            return Err(Error::new(ErrorKind::Encode, message));
-        }
-        let places: Vec<_> = tags.iter().map(|tag| self.store.place(tag.0)).collect();
+        let places = self.places(tags)?;
         let versions = places.iter().map(|at| self.version(*at));
         let versions = futures_util::future::try_join_all(versions).await?;
         let news = self.store.news();
@@ -84,26 +104,43 @@ impl Tags {
 
     /// The versions of tags now, for a value that is newer than they are.
     pub(crate) async fn now(&self, tags: &[Tag]) -> Result<Box<[(Address, u64)]>> {
-        let places: Vec<_> = tags.iter().map(|tag| self.store.place(tag.0)).collect();
+        let places = self.places(tags)?;
         let versions = places.iter().map(|at| self.version(*at));
         let versions = futures_util::future::try_join_all(versions).await?;
         let pairs = places.into_iter().zip(versions);
         Ok(pairs.map(|(at, tag)| (at, tag.version)).collect())
     }
 
-    /// Changes a tag's version.
+    fn places(&self, tags: &[Tag]) -> Result<Vec<Address>> {
+        if tags.len() > MOST_TAGS {
+            let message = format!("a value has at most {MOST_TAGS} tags, not {}", tags.len());
+            return Err(Error::new(ErrorKind::Encode, message));
+        }
+        Ok(tags.iter().map(|tag| self.store.place(tag.0)).collect())
+    }
+
+    /// Changes a tag's version; if the store can't be told, it is told as soon as it can.
     pub(crate) async fn change(&self, at: Address) -> cloakroom_core::Result<()> {
         let write = self.near.write(at);
         self.near.forget(at);
         let changed = self.store.change_tag(at).await;
+        if changed.is_err() {
+            // First of all: who begins to read from here on says it before.
+            self.pending.add(News::Tag(at));
+        }
         write.found(None);
+        // Other caches of this process know it as soon as this one does.
+        self.store.news().deliver(at, None);
         changed
     }
 
     async fn version(&self, at: Address) -> cloakroom_core::Result<TagVersion> {
         let load = || {
-            let store = Arc::clone(&self.store);
-            async move { store.tag(at).await.map(TagCopy) }
+            let (store, pending) = (Arc::clone(&self.store), self.pending.clone());
+            async move {
+                pending.settle(News::Tag(at)).await?;
+                store.tag(at).await.map(TagCopy)
+            }
         };
         let kept = self.near.get(at, self.need, load).await?;
         Ok(kept.value.0)

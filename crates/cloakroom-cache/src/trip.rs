@@ -134,6 +134,7 @@ impl<V: Send + Sync + 'static> Trip<V> {
                     count(&self.inner.counters.waited);
                     waiting = self.wait(news, left, patience).await?;
                 }
+                Ok(Fetched::Marked) if self.replace.is_some() => return Err(gone_ahead()),
                 Ok(Fetched::Marked) => {
                     self.flight.loading(true);
                     return self.load_only(loader, fill).await;
@@ -241,7 +242,12 @@ impl<V: Send + Sync + 'static> Trip<V> {
             self.give_back(lease).await;
             return Ok(self.unkept(load, set_out));
         }
-        let tags = match inner.tags.unchanged(&load.tags, &before).await {
+        // A busy store may take long to say, too.
+        let unchanged = tokio::select! {
+            unchanged = inner.tags.unchanged(&load.tags, &before) => unchanged,
+            never = self.keep_lease(Some(lease)) => match never {},
+        };
+        let tags = match unchanged {
             Ok(Some(tags)) => tags,
             Ok(None) => {
                 count(&inner.counters.refused);
@@ -307,6 +313,9 @@ impl<V: Send + Sync + 'static> Trip<V> {
         if !error.is_unavailable() {
             return Err(error);
         }
+        if self.replace.is_some() {
+            return Err(gone_ahead());
+        }
         let fill = inner.near.fill(self.at);
         match inner.policy.on_unavailable {
             OnUnavailable::Fail => return Err(error),
@@ -314,7 +323,7 @@ impl<V: Send + Sync + 'static> Trip<V> {
                 let mut need = inner.need();
                 need.within = within.max(need.within);
                 if let Some(kept) = inner.near.find(self.at, need)
-                    && inner.tags.hold(&kept.value).await.unwrap_or(false)
+                    && inner.tags.held(&kept.value, need)
                 {
                     count(&inner.counters.stale);
                     let from = From::Store;
@@ -322,9 +331,6 @@ impl<V: Send + Sync + 'static> Trip<V> {
                 }
             }
             OnUnavailable::Load => {}
-        }
-        if self.replace.is_some() {
-            return Err(error);
         }
         let set_out = fill.read();
         self.flight.loading(true);
@@ -345,7 +351,8 @@ impl<V: Send + Sync + 'static> Trip<V> {
         Ok(Arrival { kept, from })
     }
 
-    /// Loads while what is loaded is being changed: for those who wait, and nobody after them.
+    /// Loads while what is loaded is being changed: for those who wait, and nobody after them. When the
+    /// mark is lifted, nobody joins any more.
     async fn load_only(&self, loader: Loader<V>, fill: Fill<Copy<V>>) -> Result<Arrival<V>> {
         let set_out = fill.read();
         drop(fill);
@@ -565,7 +572,8 @@ fn arrived<V>(copy: Copy<V>, read: Moment) -> Arrival<V> {
 }
 
 fn gone_ahead() -> Error {
-    Error::new(ErrorKind::Abandoned, "another instance loads the value")
+    let message = "a value need not be loaded early, or can't be";
+    Error::new(ErrorKind::Abandoned, message)
 }
 
 fn panicked(ended: JoinError) -> Error {

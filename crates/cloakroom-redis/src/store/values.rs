@@ -94,6 +94,8 @@ impl RedisStore {
             .digest(at.digest)
             .number(&schema)
             .new_value(value);
+        // What it replaces is as wrong as what is dropped: see there.
+        self.recent.note(at, How::Invalidated);
         let keys = [self.keys.entry(at)];
         put(self
             .run(at.bucket, Script::CacheInsert, &keys, argv)
@@ -123,7 +125,7 @@ impl RedisStore {
     }
 
     async fn tag_now(&self, at: Address) -> Result<TagVersion> {
-        let argv = self.arguments(at.bucket).new_version()?;
+        let argv = self.arguments(at.bucket).digest(at.digest).new_version()?;
         let keys = [self.keys.tag(at)];
         let reply = self.run(at.bucket, Script::TagRead, &keys, argv).await?;
         let (_, mut rest) = codec::status(reply)?;
