@@ -190,11 +190,16 @@ impl<K: CacheKey + ?Sized, V: Send + Sync + 'static> Cache<K, V> {
         let fill = inner.near.fill(at);
         inner.flights.close(at);
         let read = fill.read();
-        match inner.store.insert(inner.slot(at), &stored).await {
+        let put = inner.store.insert(inner.slot(at), &stored).await;
+        if put.is_err() {
+            inner.pending.add(News::Entry(at));
+        }
+        // Loads that began in the meantime, too.
+        inner.flights.close(at);
+        match put {
             Ok(Put::Done { revision }) => {
                 write.found(Some(revision));
                 copy.revision = revision;
-                inner.flights.close(at);
                 fill.keep(Arc::new(copy), read);
                 Ok(())
             }
@@ -206,7 +211,6 @@ impl<K: CacheKey + ?Sized, V: Send + Sync + 'static> Cache<K, V> {
             Err(error) => {
                 write.found(None);
                 count(&inner.counters.store_errors);
-                inner.pending.add(News::Entry(at));
                 Err(error.into())
             }
         }
@@ -248,9 +252,11 @@ impl<K: CacheKey + ?Sized, V: Send + Sync + 'static> Cache<K, V> {
         let inner = &self.inner;
         let at = inner.store.place(tag.into().0);
         count(&inner.counters.invalidations);
-        inner.tags.change(at).await.map_err(|error| {
+        let changed = inner.tags.change(at).await;
+        // What a load under way will be tagged with is not known yet.
+        inner.flights.close_all();
+        changed.map_err(|error| {
             count(&inner.counters.store_errors);
-            inner.pending.add(News::Tag(at));
             error.into()
         })
     }
@@ -288,14 +294,9 @@ impl<K: CacheKey + ?Sized, V: Send + Sync + 'static> Cache<K, V> {
         // Whoever goes away now leaves the rest to a task.
         let inner = Arc::clone(inner);
         let lifted = tokio::spawn(async move {
-            if inner
-                .dropping(at, inner.store.unmark(at, mark))
-                .await
-                .is_err()
-            {
-                // The mark keeps values out until it ends, and this what came after.
-                inner.pending.add(News::Entry(at));
-            }
+            // The mark keeps values out until it ends; if it can't be lifted, this what came after.
+            let lifting = inner.told(News::Entry(at), inner.store.unmark(at, mark));
+            let _ = inner.dropping(at, lifting).await;
         });
         let _ = lifted.await;
         changed.map_err(WriteError::Change)

@@ -69,6 +69,13 @@ impl<V> Flights<V> {
         }
     }
 
+    /// Lets nobody join any flight that set out before now.
+    pub(crate) fn close_all(&self) {
+        for flight in self.all().values().flatten() {
+            flight.open.store(false, Relaxed);
+        }
+    }
+
     /// Lets nobody join a flight any more if nobody waits for it; says whether that is so.
     pub(crate) fn abandon(&self, flight: &Flight<V>) -> bool {
         // Held, so that nobody joins in between.

@@ -87,11 +87,12 @@ impl<V: Send + Sync + 'static> Inner<V> {
             revision: 0,
             at_worst,
         };
+        let pending = Pending::new(&store);
         Arc::new(Self {
             namespace: Namespace::new(&parts.name),
             name: parts.name.into(),
-            tags: Tags::new(&store, tags, need),
-            pending: Pending::new(&store),
+            tags: Tags::new(&store, tags, need, pending.clone()),
+            pending,
             store,
             schema: parts.schema,
             near,
@@ -135,7 +136,9 @@ impl<V: Send + Sync + 'static> Inner<V> {
             }
             Seen::Due(kept) => {
                 count(&self.counters.near_hits);
-                self.load_early(at, kept.value.revision, loader);
+                if !self.failures.is_known(at, self.near.moment()) {
+                    self.load_early(at, kept.value.revision, loader);
+                }
                 return Ok(kept.value.value.clone());
             }
             Seen::WhileLoading(kept) => {
@@ -323,8 +326,9 @@ impl<V: Send + Sync + 'static> Inner<V> {
         &self,
         at: Address,
         ticket: &mut Ticket<V>,
-        mut soft: Option<Instant>,
+        soft: Option<Instant>,
     ) -> Result<Arrival<V>> {
+        let mut overdue = false;
         loop {
             let landed = match &*ticket.borrow_and_update() {
                 Progress::Landed(result) => Some(result.clone()),
@@ -333,25 +337,24 @@ impl<V: Send + Sync + 'static> Inner<V> {
             if let Some(result) = landed {
                 return result.or_else(|error| self.instead(at, error));
             }
-            if let Some(kept) = self.meanwhile(at) {
+            // After the soft limit, as soon as one is found.
+            let instead = match self.meanwhile(at) {
+                None if overdue => self.in_need(at),
+                kept => kept,
+            };
+            if let Some(kept) = instead {
                 count(&self.counters.stale);
                 let from = From::Store;
                 return Ok(Arrival { kept, from });
             }
             let changed = ticket.changed();
             let ended = match soft {
-                None => changed.await,
-                Some(limit) => match tokio::time::timeout_at(limit, changed).await {
-                    Ok(ended) => ended,
-                    Err(_) => {
-                        soft = None;
-                        if let Some(kept) = self.serve_in_need(at) {
-                            let from = From::Store;
-                            return Ok(Arrival { kept, from });
-                        }
-                        Ok(())
-                    }
-                },
+                Some(limit) if !overdue => {
+                    let ended = tokio::time::timeout_at(limit, changed).await;
+                    overdue = ended.is_err();
+                    ended.unwrap_or(Ok(()))
+                }
+                _ => changed.await,
             };
             if ended.is_err() {
                 let message = "a load ended without a result: its runtime has ended";
@@ -381,8 +384,19 @@ impl<V: Send + Sync + 'static> Inner<V> {
 
     pub(crate) async fn invalidate(&self, at: Address) -> Result<()> {
         count(&self.counters.invalidations);
-        let dropped = self.dropping(at, self.store.invalidate(at)).await;
-        dropped.inspect_err(|_| self.pending.add(News::Entry(at)))
+        let telling = self.told(News::Entry(at), self.store.invalidate(at));
+        self.dropping(at, telling).await
+    }
+
+    /// Tells the store, and sees to it that it is told again if it wasn't: before anybody here may
+    /// read anew what it is yet to hear of.
+    pub(crate) async fn told(
+        &self,
+        news: News,
+        operation: impl Future<Output = cloakroom_core::Result<()>>,
+    ) -> cloakroom_core::Result<()> {
+        let told = operation.await;
+        told.inspect_err(|_| self.pending.add(news))
     }
 
     /// What this process has of an entry goes before and after the store's.

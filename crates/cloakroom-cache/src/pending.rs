@@ -2,10 +2,10 @@
 
 use cloakroom_core::{Address, CacheStore, Result};
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -25,7 +25,9 @@ struct Told {
     store: Arc<dyn CacheStore>,
     /// Read first: mostly there is nothing.
     any: AtomicBool,
-    all: Mutex<HashSet<News>>,
+    /// Each with a number: what is added again while it is being said is another.
+    all: Mutex<HashMap<News, u64>>,
+    added: AtomicU64,
 }
 
 /// What has changed.
@@ -41,14 +43,15 @@ impl Pending {
             store: Arc::clone(store),
             any: AtomicBool::new(false),
             all: Mutex::default(),
+            added: AtomicU64::new(0),
         }))
     }
 
     /// Remembers it, and sees to it that it is said.
     pub(crate) fn add(&self, news: News) {
         let mut all = self.0.all();
-        if all.len() < MOST {
-            all.insert(news);
+        if all.len() < MOST || all.contains_key(&news) {
+            all.insert(news, self.0.added.fetch_add(1, Relaxed));
         }
         if !self.0.any.swap(true, Relaxed) {
             tokio::spawn(say(Arc::downgrade(&self.0)));
@@ -57,7 +60,7 @@ impl Pending {
 
     /// Says it now, if it is yet to be said: before this process reads what it knows to be stale.
     pub(crate) async fn settle(&self, news: News) -> Result<()> {
-        if !self.0.any.load(Relaxed) || !self.0.all().contains(&news) {
+        if !self.0.any.load(Relaxed) || !self.0.all().contains_key(&news) {
             return Ok(());
         }
         self.0.tell(news).await
@@ -66,15 +69,21 @@ impl Pending {
 
 impl Told {
     async fn tell(&self, news: News) -> Result<()> {
+        let Some(number) = self.all().get(&news).copied() else {
+            return Ok(());
+        };
         match news {
             News::Entry(at) => self.store.invalidate(at).await?,
             News::Tag(at) => self.store.change_tag(at).await?,
         }
-        self.all().remove(&news);
+        let mut all = self.all();
+        if all.get(&news) == Some(&number) {
+            all.remove(&news);
+        }
         Ok(())
     }
 
-    fn all(&self) -> MutexGuard<'_, HashSet<News>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<News, u64>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -87,7 +96,7 @@ async fn say(told: Weak<Told>) {
         let Some(told) = told.upgrade() else {
             return;
         };
-        let all: Vec<_> = told.all().iter().copied().collect();
+        let all: Vec<_> = told.all().keys().copied().collect();
         for news in all {
             if told.tell(news).await.is_err() {
                 break;

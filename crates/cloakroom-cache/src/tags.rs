@@ -1,6 +1,11 @@
 //! Tags: which version each has, and whether one may have changed while a value was loaded.
 
-use crate::{Error, ErrorKind, Result, Tag, copy::Copy, copy::TagCopy, envelope::MOST_TAGS};
+use crate::{
+    Error, ErrorKind, Result, Tag,
+    copy::{Copy, TagCopy},
+    envelope::MOST_TAGS,
+    pending::{News, Pending},
+};
 use cloakroom_core::{Address, CacheStore, Freshness, Lease, TagVersion};
 use cloakroom_near::Near;
 use std::sync::Arc;
@@ -11,6 +16,7 @@ pub(crate) struct Tags {
     store: Arc<dyn CacheStore>,
     near: Near<TagCopy>,
     need: Freshness,
+    pending: Pending,
 }
 
 /// What was known of each bucket's channel at a moment.
@@ -21,9 +27,19 @@ pub(crate) struct Tags {
 pub(crate) struct Before(Vec<Lease>);
 
 impl Tags {
-    pub(crate) fn new(store: &Arc<dyn CacheStore>, near: Near<TagCopy>, need: Freshness) -> Self {
+    pub(crate) fn new(
+        store: &Arc<dyn CacheStore>,
+        near: Near<TagCopy>,
+        need: Freshness,
+        pending: Pending,
+    ) -> Self {
         let store = Arc::clone(store);
-        Self { store, near, need }
+        Self {
+            store,
+            near,
+            need,
+            pending,
+        }
     }
 
     /// Whether all tags of a copy have the versions that they had; `None` if that is not known here.
@@ -61,13 +77,7 @@ impl Tags {
         tags: &[Tag],
         before: &Before,
     ) -> Result<Option<Box<[(Address, u64)]>>> {
-        if tags.len() > MOST_TAGS {
-            let message = format!("a value has at most {MOST_TAGS} tags, not {}", tags.len());
-            return Err(Error::new(ErrorKind::Encode, message));
-        }
-        let places: Vec<_> = tags.iter().map(|tag| self.store.place(tag.0)).collect();
-        let versions = places.iter().map(|at| self.version(*at));
-        let versions = futures_util::future::try_join_all(versions).await?;
+        let (places, versions) = self.versions(tags).await?;
         let news = self.store.news();
         let surely = |(at, tag): (&Address, &TagVersion)| {
             let before = before.0.get(usize::from(at.bucket.index()));
@@ -84,11 +94,20 @@ impl Tags {
 
     /// The versions of tags now, for a value that is newer than they are.
     pub(crate) async fn now(&self, tags: &[Tag]) -> Result<Box<[(Address, u64)]>> {
+        let (places, versions) = self.versions(tags).await?;
+        let pairs = places.into_iter().zip(versions);
+        Ok(pairs.map(|(at, tag)| (at, tag.version)).collect())
+    }
+
+    async fn versions(&self, tags: &[Tag]) -> Result<(Vec<Address>, Vec<TagVersion>)> {
+        if tags.len() > MOST_TAGS {
+            let message = format!("a value has at most {MOST_TAGS} tags, not {}", tags.len());
+            return Err(Error::new(ErrorKind::Encode, message));
+        }
         let places: Vec<_> = tags.iter().map(|tag| self.store.place(tag.0)).collect();
         let versions = places.iter().map(|at| self.version(*at));
         let versions = futures_util::future::try_join_all(versions).await?;
-        let pairs = places.into_iter().zip(versions);
-        Ok(pairs.map(|(at, tag)| (at, tag.version)).collect())
+        Ok((places, versions))
     }
 
     /// Changes a tag's version.
@@ -96,14 +115,20 @@ impl Tags {
         let write = self.near.write(at);
         self.near.forget(at);
         let changed = self.store.change_tag(at).await;
+        if changed.is_err() {
+            self.pending.add(News::Tag(at));
+        }
         write.found(None);
         changed
     }
 
     async fn version(&self, at: Address) -> cloakroom_core::Result<TagVersion> {
         let load = || {
-            let store = Arc::clone(&self.store);
-            async move { store.tag(at).await.map(TagCopy) }
+            let (store, pending) = (Arc::clone(&self.store), self.pending.clone());
+            async move {
+                pending.settle(News::Tag(at)).await?;
+                store.tag(at).await.map(TagCopy)
+            }
         };
         let kept = self.near.get(at, self.need, load).await?;
         Ok(kept.value.0)

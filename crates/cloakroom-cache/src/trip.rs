@@ -120,7 +120,7 @@ impl<V: Send + Sync + 'static> Trip<V> {
                 Ok(Fetched::Held { stale, left }) => {
                     drop(self.keep_stale(stale, fill));
                     self.flight.loading(false);
-                    if self.replace.is_some() {
+                    if self.replace.is_some() && self.inner.flights.abandon(&self.flight) {
                         // Somebody else sees to it, and nobody waits.
                         return Err(gone_ahead());
                     }
@@ -302,7 +302,9 @@ impl<V: Send + Sync + 'static> Trip<V> {
             OnUnavailable::Stale(within) => {
                 let mut need = inner.need();
                 need.within = within.max(need.within);
-                if let Some(kept) = inner.near.find(self.at, need) {
+                if let Some(kept) = inner.near.find(self.at, need)
+                    && inner.tags.hold(&kept.value).await.unwrap_or(false)
+                {
                     count(&inner.counters.stale);
                     let from = From::Store;
                     return Ok(Arrival { kept, from });
@@ -310,7 +312,7 @@ impl<V: Send + Sync + 'static> Trip<V> {
             }
             OnUnavailable::Load => {}
         }
-        if self.replace.is_some() {
+        if self.replace.is_some() && inner.flights.abandon(&self.flight) {
             return Err(error);
         }
         let set_out = fill.read();
@@ -382,7 +384,7 @@ impl<V: Send + Sync + 'static> Trip<V> {
     async fn keep_lease(&self, lease: Option<LoadLease>) -> Infallible {
         let (inner, lasts) = (&self.inner, self.inner.policy.lease);
         if let Some(lease) = lease {
-            let third = std::time::Duration::try_from(lasts / 3).unwrap_or_default();
+            let third = later(lasts / 3).saturating_duration_since(Instant::now());
             let third = third.max(std::time::Duration::from_millis(1));
             let mut thirds = interval_at(Instant::now() + third, third);
             thirds.set_missed_tick_behavior(MissedTickBehavior::Delay);
