@@ -178,10 +178,12 @@ impl<V: Send + Sync + 'static> Inner<V> {
 
     /// Whether a read would be answered here, as far as is known without asking anybody.
     pub(crate) fn answers(&self, at: Address) -> bool {
-        !matches!(
-            self.look(at),
-            Seen::Nothing | Seen::InNeed | Seen::Unconfirmed(_)
-        )
+        let now = self.near.moment();
+        match self.look(at) {
+            Seen::Fresh(_) | Seen::Due(_) | Seen::WhileLoading(_) => true,
+            Seen::InNeed if self.failures.is_known(at, now) => true,
+            _ => self.failures.get(at, now).is_some(),
+        }
     }
 
     /// What there is near, without asking anybody.

@@ -114,11 +114,13 @@ impl<V: Send + Sync + 'static> Trip<V> {
                         tracing::info!(cache = %self.inner.name, "a load was taken over");
                     }
                     let fill = self.keep_stale(stale, fill);
+                    self.confirm_stale().await;
                     self.flight.loading(true);
                     return self.load(loader, lease, fill).await;
                 }
                 Ok(Fetched::Held { stale, left }) => {
                     drop(self.keep_stale(stale, fill));
+                    self.confirm_stale().await;
                     self.flight.loading(false);
                     if self.replace.is_some() && self.inner.flights.abandon(&self.flight) {
                         // Somebody else sees to it, and nobody waits.
@@ -181,6 +183,23 @@ impl<V: Send + Sync + 'static> Trip<V> {
                 next
             }
             None => fill,
+        }
+    }
+
+    /// Asks for the tags of a stale value that may be served at once: one round trip, and none if there
+    /// is no such value.
+    async fn confirm_stale(&self) {
+        let inner = &self.inner;
+        let may_serve = |copy: &Copy<V>| {
+            let soon = copy.while_loading > Duration::ZERO || inner.policy.soft_timeout.is_some();
+            soon && !copy.tags.is_empty()
+        };
+        if self.saw_stale.load(Relaxed)
+            && let Some(kept) = inner.near.find(self.at, inner.need())
+            && may_serve(&kept.value)
+        {
+            // What is known then is looked at by who serves it.
+            let _ = inner.tags.hold(&kept.value).await;
         }
     }
 
@@ -334,12 +353,11 @@ impl<V: Send + Sync + 'static> Trip<V> {
         Ok(Arrival { kept, from })
     }
 
-    /// Loads while what is loaded is being changed: for those who wait, and nobody after them.
+    /// Loads while what is loaded is being changed: for those who wait, until the change is announced,
+    /// and nobody after them.
     async fn load_only(&self, loader: Loader<V>, fill: Fill<Copy<V>>) -> Result<Arrival<V>> {
         let set_out = fill.read();
         drop(fill);
-        // Newcomers may come after the change.
-        self.inner.flights.close(self.at);
         count(&self.inner.counters.refused);
         match self.run(loader, None).await {
             Loaded::Value(load, _) => Ok(self.unkept(load, set_out)),
@@ -370,7 +388,11 @@ impl<V: Send + Sync + 'static> Trip<V> {
         match result {
             Ok(Ok(load)) => Loaded::Value(load, took),
             Ok(Err(error)) => {
-                count(&inner.counters.load_errors);
+                let counters = &inner.counters;
+                count(match error.kind() {
+                    ErrorKind::Panicked => &counters.panics,
+                    _ => &counters.load_errors,
+                });
                 Loaded::Failed(error)
             }
             Err(ended) => {
