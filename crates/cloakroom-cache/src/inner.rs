@@ -136,7 +136,9 @@ impl<V: Send + Sync + 'static> Inner<V> {
             }
             Seen::Due(kept) => {
                 count(&self.counters.near_hits);
-                self.load_early(at, kept.value.revision, loader);
+                if !self.failures.is_known(at, self.near.moment()) {
+                    self.load_early(at, kept.value.revision, loader);
+                }
                 return Ok(kept.value.value.clone());
             }
             Seen::WhileLoading(kept) => {
@@ -176,10 +178,12 @@ impl<V: Send + Sync + 'static> Inner<V> {
 
     /// Whether a read would be answered here, as far as is known without asking anybody.
     pub(crate) fn answers(&self, at: Address) -> bool {
-        !matches!(
-            self.look(at),
-            Seen::Nothing | Seen::InNeed | Seen::Unconfirmed(_)
-        )
+        let now = self.near.moment();
+        match self.look(at) {
+            Seen::Fresh(_) | Seen::Due(_) | Seen::WhileLoading(_) => true,
+            Seen::InNeed if self.failures.is_known(at, now) => true,
+            _ => self.failures.get(at, now).is_some(),
+        }
     }
 
     /// What there is near, without asking anybody.
@@ -329,8 +333,9 @@ impl<V: Send + Sync + 'static> Inner<V> {
         &self,
         at: Address,
         ticket: &mut Ticket<V>,
-        mut soft: Option<Instant>,
+        soft: Option<Instant>,
     ) -> Result<Arrival<V>> {
+        let mut overdue = false;
         loop {
             let landed = match &*ticket.borrow_and_update() {
                 Progress::Landed(result) => Some(result.clone()),
@@ -339,25 +344,24 @@ impl<V: Send + Sync + 'static> Inner<V> {
             if let Some(result) = landed {
                 return result.or_else(|error| self.instead(at, error));
             }
-            if let Some(kept) = self.meanwhile(at) {
+            // After the soft limit, as soon as one is found.
+            let instead = match self.meanwhile(at) {
+                None if overdue => self.in_need(at),
+                kept => kept,
+            };
+            if let Some(kept) = instead {
                 count(&self.counters.stale);
                 let from = From::Store;
                 return Ok(Arrival { kept, from });
             }
             let changed = ticket.changed();
             let ended = match soft {
-                None => changed.await,
-                Some(limit) => match tokio::time::timeout_at(limit, changed).await {
-                    Ok(ended) => ended,
-                    Err(_) => {
-                        soft = None;
-                        if let Some(kept) = self.serve_in_need(at) {
-                            let from = From::Store;
-                            return Ok(Arrival { kept, from });
-                        }
-                        Ok(())
-                    }
-                },
+                Some(limit) if !overdue => {
+                    let ended = tokio::time::timeout_at(limit, changed).await;
+                    overdue = ended.is_err();
+                    ended.unwrap_or(Ok(()))
+                }
+                _ => changed.await,
             };
             if ended.is_err() {
                 let message = "a load ended without a result: its runtime has ended";

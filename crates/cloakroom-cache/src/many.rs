@@ -5,6 +5,7 @@ use crate::{
     flights::{Progress, Ticket},
     trip::{Loader, Trip},
 };
+use futures_util::future::{join_all, try_join_all};
 use std::{
     collections::HashMap,
     future::Future,
@@ -87,21 +88,27 @@ where
         let keys: Vec<K> = keys.into_iter().collect();
         let batch = Batch::new(loader);
         let mut own = HashMap::new();
-        for (place, key) in keys.iter().enumerate() {
+        for key in &keys {
             let (at, inner) = (self.place(key), self.inner());
-            if !inner.answers(at)
+            if !own.contains_key(&at)
+                && !inner.answers(at)
                 && let (ticket, Some(flight)) = inner.flights.join_or_begin(at)
             {
                 Trip::new(inner, at, flight).start(batch.loader_of(key));
-                own.insert(place, ticket);
+                own.insert(at, ticket);
             }
         }
-        if !own.is_empty() {
+        if own.is_empty() {
+            // What turns out to be due all the same is loaded alone.
+            batch.close();
+        } else {
             let tickets = own.values().cloned().collect();
             tokio::spawn(Arc::clone(&batch).call(tickets));
         }
-        let each = keys.iter().enumerate().map(|(place, key)| {
-            let (own, at) = (own.remove(&place), self.place(key));
+        let each = keys.iter().map(|key| {
+            let at = self.place(key);
+            // A key that was named twice waits twice for its flight.
+            let own = own.get(&at).cloned();
             let load = {
                 let batch = &batch;
                 move || batch.loader_of(key)
@@ -109,7 +116,8 @@ where
             self.inner().land_or_obtain(at, own, load)
         });
         let each: Vec<_> = each.collect();
-        futures_util::future::try_join_all(each).await
+        drop(own);
+        try_join_all(each).await
     }
 }
 
@@ -162,6 +170,12 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static, V: Send + Sync + 'static> Bat
         Some(answer)
     }
 
+    /// Who comes from now on is loaded alone.
+    fn close(&self) -> Gathered<K, V> {
+        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        gathered.take().unwrap_or_default()
+    }
+
     fn count(&self) -> usize {
         let gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
         gathered.as_ref().map_or(0, Vec::len)
@@ -183,15 +197,17 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static, V: Send + Sync + 'static> Bat
             }
         };
         let _ = tokio::time::timeout(GATHERING, all_here).await;
-        let gathered = {
-            let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
-            gathered.take().unwrap_or_default()
-        };
+        let gathered = self.close();
         if gathered.is_empty() {
             return;
         }
-        let (keys, senders): (Vec<K>, Vec<_>) = gathered.into_iter().unzip();
-        match (self.loader)(keys.clone()).await {
+        let (keys, mut senders): (Vec<K>, Vec<_>) = gathered.into_iter().unzip();
+        let loaded = tokio::select! {
+            loaded = (self.loader)(keys.clone()) => loaded,
+            // Given up, or too late, for every key.
+            _ = join_all(senders.iter_mut().map(oneshot::Sender::closed)) => return,
+        };
+        match loaded {
             Ok(mut loaded) => {
                 for (key, sender) in keys.iter().zip(senders) {
                     let load = loaded.remove(key).unwrap_or_else(Load::absent);

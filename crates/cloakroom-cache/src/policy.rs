@@ -105,8 +105,10 @@ fn wrong(message: String) -> Error {
 /// A fresh time cut short by chance, so that what was loaded together doesn't expire together: by up
 /// to `jitter` of it. Never longer than it was, and no shorter than a millisecond.
 pub(crate) fn jittered(fresh: Duration, jitter: f64, uniform: f64) -> Duration {
-    let cut = fresh * (1.0 - jitter * uniform);
-    cut.max(fresh.min(Duration::MILLISECOND))
+    // What can't be reckoned with is cut by nothing: a time of ages, which rounds to more than there is.
+    let cut = Duration::checked_seconds_f64(fresh.as_seconds_f64() * (1.0 - jitter * uniform));
+    cut.unwrap_or(fresh)
+        .clamp(fresh.min(Duration::MILLISECOND), fresh)
 }
 
 /// Whether to load a value anew that is fresh for `left` more, and took `took` to load: the rule of
@@ -128,6 +130,9 @@ mod tests {
         assert_eq!(jittered(minute, 0.0, 1.0), minute);
         assert_eq!(jittered(minute, 1.0, 1.0), Duration::MILLISECOND);
         assert_eq!(jittered(Duration::ZERO, 1.0, 1.0), Duration::ZERO);
+        assert_eq!(jittered(Duration::MAX, 0.1, 0.0), Duration::MAX);
+        assert_eq!(jittered(Duration::MAX, 0.0, 0.5), Duration::MAX);
+        assert!(jittered(Duration::MAX, 0.5, 1.0) < Duration::MAX);
     }
 
     #[test]

@@ -85,9 +85,7 @@ impl Tags {
         tags: &[Tag],
         before: &Before,
     ) -> Result<Option<Box<[(Address, u64)]>>> {
-        let places = self.places(tags)?;
-        let versions = places.iter().map(|at| self.version(*at));
-        let versions = futures_util::future::try_join_all(versions).await?;
+        let (places, versions) = self.versions(tags).await?;
         let news = self.store.news();
         let surely = |(at, tag): (&Address, &TagVersion)| {
             let before = before.0.get(usize::from(at.bucket.index()));
@@ -104,19 +102,20 @@ impl Tags {
 
     /// The versions of tags now, for a value that is newer than they are.
     pub(crate) async fn now(&self, tags: &[Tag]) -> Result<Box<[(Address, u64)]>> {
-        let places = self.places(tags)?;
-        let versions = places.iter().map(|at| self.version(*at));
-        let versions = futures_util::future::try_join_all(versions).await?;
+        let (places, versions) = self.versions(tags).await?;
         let pairs = places.into_iter().zip(versions);
         Ok(pairs.map(|(at, tag)| (at, tag.version)).collect())
     }
 
-    fn places(&self, tags: &[Tag]) -> Result<Vec<Address>> {
+    async fn versions(&self, tags: &[Tag]) -> Result<(Vec<Address>, Vec<TagVersion>)> {
         if tags.len() > MOST_TAGS {
             let message = format!("a value has at most {MOST_TAGS} tags, not {}", tags.len());
             return Err(Error::new(ErrorKind::Encode, message));
         }
-        Ok(tags.iter().map(|tag| self.store.place(tag.0)).collect())
+        let places: Vec<_> = tags.iter().map(|tag| self.store.place(tag.0)).collect();
+        let versions = places.iter().map(|at| self.version(*at));
+        let versions = futures_util::future::try_join_all(versions).await?;
+        Ok((places, versions))
     }
 
     /// Changes a tag's version; if the store can't be told, it is told as soon as it can.

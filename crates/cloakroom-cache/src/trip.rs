@@ -121,13 +121,15 @@ impl<V: Send + Sync + 'static> Trip<V> {
                         tracing::info!(cache = %self.inner.name, "a load was taken over");
                     }
                     let fill = self.keep_stale(stale, fill);
+                    self.confirm_stale().await;
                     self.flight.loading(true);
                     return self.load(loader, lease, fill).await;
                 }
                 Ok(Fetched::Held { stale, left }) => {
                     drop(self.keep_stale(stale, fill));
+                    self.confirm_stale().await;
                     self.flight.loading(false);
-                    if self.replace.is_some() {
+                    if self.replace.is_some() && self.inner.flights.abandon(&self.flight) {
                         // Somebody else sees to it, and nobody waits.
                         return Err(gone_ahead());
                     }
@@ -189,6 +191,23 @@ impl<V: Send + Sync + 'static> Trip<V> {
                 next
             }
             None => fill,
+        }
+    }
+
+    /// Asks for the tags of a stale value that may be served at once: one round trip, and none if there
+    /// is no such value.
+    async fn confirm_stale(&self) {
+        let inner = &self.inner;
+        let may_serve = |copy: &Copy<V>| {
+            let soon = copy.while_loading > Duration::ZERO || inner.policy.soft_timeout.is_some();
+            soon && !copy.tags.is_empty()
+        };
+        if self.saw_stale.load(Relaxed)
+            && let Some(kept) = inner.near.find(self.at, inner.need())
+            && may_serve(&kept.value)
+        {
+            // What is known then is looked at by who serves it.
+            let _ = inner.tags.hold(&kept.value).await;
         }
     }
 
@@ -386,7 +405,11 @@ impl<V: Send + Sync + 'static> Trip<V> {
         match result {
             Ok(Ok(load)) => Loaded::Value(load, took),
             Ok(Err(error)) => {
-                count(&inner.counters.load_errors);
+                let counters = &inner.counters;
+                count(match error.kind() {
+                    ErrorKind::Panicked => &counters.panics,
+                    _ => &counters.load_errors,
+                });
                 Loaded::Failed(error)
             }
             Err(ended) => {
@@ -400,7 +423,7 @@ impl<V: Send + Sync + 'static> Trip<V> {
     async fn keep_lease(&self, lease: Option<LoadLease>) -> Infallible {
         let (inner, lasts) = (&self.inner, self.inner.policy.lease);
         if let Some(lease) = lease {
-            let third = std::time::Duration::try_from(lasts / 3).unwrap_or_default();
+            let third = later(lasts / 3).saturating_duration_since(Instant::now());
             let third = third.max(std::time::Duration::from_millis(1));
             let mut thirds = interval_at(Instant::now() + third, third);
             thirds.set_missed_tick_behavior(MissedTickBehavior::Delay);

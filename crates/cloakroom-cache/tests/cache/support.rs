@@ -83,3 +83,70 @@ impl Loads {
         Ok(value.to_owned())
     }
 }
+
+pub(crate) const SOON: Duration = Duration::from_secs(10);
+
+/// Fails the test that waits for ever.
+pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
+    let waited = tokio::time::timeout(SOON, what).await;
+    waited.expect("it takes less than ten seconds")
+}
+
+/// Settings of a cache in this process's memory.
+pub(crate) fn builder(
+    store: &Arc<impl cloakroom_core::CacheStore>,
+) -> cloakroom_cache::CacheBuilder<String, String> {
+    let store: Arc<dyn cloakroom_core::CacheStore> = Arc::clone(store) as _;
+    Cache::builder("test", store)
+}
+
+/// A loader that waits: says that it has begun, and goes on when it is told to.
+#[derive(Clone, Default)]
+pub(crate) struct Held(Arc<Gate>);
+
+#[derive(Default)]
+struct Gate {
+    begun: AtomicUsize,
+    came: tokio::sync::Notify,
+    go: tokio::sync::Notify,
+}
+
+impl Held {
+    /// Begins, and waits.
+    pub(crate) async fn load(&self, value: &str) -> Result<String, std::io::Error> {
+        self.0.begun.fetch_add(1, SeqCst);
+        self.0.came.notify_one();
+        self.0.go.notified().await;
+        Ok(value.to_owned())
+    }
+
+    /// How many loads have begun.
+    pub(crate) fn count(&self) -> usize {
+        self.0.begun.load(SeqCst)
+    }
+
+    /// Waits until a load has begun.
+    pub(crate) async fn begun(&self) {
+        within(self.0.came.notified()).await;
+    }
+
+    /// Lets a load go on.
+    pub(crate) fn go(&self) {
+        self.0.go.notify_one();
+    }
+}
+
+/// A value that is loaded at once.
+pub(crate) async fn value(value: &'static str) -> Result<String, std::io::Error> {
+    Ok(value.to_owned())
+}
+
+/// A loader that fails.
+pub(crate) async fn failing(text: &'static str) -> Result<String, std::io::Error> {
+    Err(std::io::Error::other(text))
+}
+
+/// A loader that must not run.
+pub(crate) async fn never() -> Result<String, std::io::Error> {
+    panic!("loaded again")
+}

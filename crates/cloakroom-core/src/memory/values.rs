@@ -12,12 +12,13 @@ const MOST_TAGS: usize = 262_144;
 
 /// All entries and tags, by address.
 ///
-/// `expiry` holds every entry's last deadline. When values take more than `limit` bytes, those that
-/// would expire next make room.
+/// `expiry` holds every entry's last deadline, and `room` every value's. When values take more than
+/// `limit` bytes, those that would expire next make room; leases and marks stay.
 #[derive(Debug)]
 pub(super) struct Values {
     entries: HashMap<Address, Entry>,
     expiry: BTreeSet<(OffsetDateTime, Address)>,
+    room: BTreeSet<(OffsetDateTime, Address, u32)>,
     tags: HashMap<Address, TagVersion>,
     bytes: usize,
     limit: usize,
@@ -55,6 +56,7 @@ impl Values {
         Self {
             entries: HashMap::new(),
             expiry: BTreeSet::new(),
+            room: BTreeSet::new(),
             tags: HashMap::new(),
             bytes: 0,
             limit,
@@ -215,10 +217,7 @@ impl Values {
     /// `drawn` becomes the version of a tag that has none. As nothing is known of it, it may have
     /// changed at its bucket's latest message, of this number.
     pub(super) fn tag(&mut self, at: Address, drawn: u64, number: u64) -> TagVersion {
-        if self.tags.len() >= MOST_TAGS {
-            // Of the entries that bear one, none is good any more.
-            self.tags.clear();
-        }
+        self.bound_tags();
         let version = drawn;
         let unseen = TagVersion { version, number };
         *self.tags.entry(at).or_insert(unseen)
@@ -226,9 +225,17 @@ impl Values {
 
     /// The change is its bucket's message of this number.
     pub(super) fn change_tag(&mut self, at: Address, drawn: u64, number: u64) {
+        self.bound_tags();
         let version = drawn;
         self.tags.insert(at, TagVersion { version, number });
         self.news.push((at, None));
+    }
+
+    fn bound_tags(&mut self) {
+        if self.tags.len() >= MOST_TAGS {
+            // Of the entries that bear one, none is good any more.
+            self.tags.clear();
+        }
     }
 
     fn keep_mark(&mut self, at: Address, mark: LoadLease, until: OffsetDateTime) {
@@ -248,16 +255,32 @@ impl Values {
             fresh_until: now.saturating_add(value.fresh_for),
             usable_until,
         });
-        self.bytes -= before.map_or(0, |value| value.weight());
-        self.bytes += value.bytes.len() + OVERHEAD;
-        self.outlive(slot.at, usable_until);
-        while self.bytes > self.limit {
-            let Some((_, next)) = self.expiry.first().copied() else {
-                break;
-            };
-            self.remove(next);
+        if let Some(before) = before {
+            self.bytes -= before.weight();
+            self.room
+                .remove(&(before.usable_until, slot.at, slot.schema));
         }
+        self.bytes += value.bytes.len() + OVERHEAD;
+        self.room.insert((usable_until, slot.at, slot.schema));
+        self.outlive(slot.at, usable_until);
+        self.make_room(now);
         revision
+    }
+
+    fn make_room(&mut self, now: OffsetDateTime) {
+        while self.bytes > self.limit
+            && let Some((_, at, schema)) = self.room.pop_first()
+        {
+            let Some(entry) = self.entries.get_mut(&at) else {
+                continue;
+            };
+            let part = entry.parts.get_mut(&schema);
+            let value = part.and_then(|part| part.value.take());
+            self.bytes -= value.map_or(0, |value| value.weight());
+            if entry.holds_nothing(now) {
+                self.remove(at);
+            }
+        }
     }
 
     fn part(&mut self, at: Address, schema: u32) -> &mut Part {
@@ -295,8 +318,12 @@ impl Values {
         let Some(entry) = self.entries.remove(&at) else {
             return;
         };
-        let values = entry.parts.values().filter_map(|part| part.value.as_ref());
-        self.bytes -= values.map(Value::weight).sum::<usize>();
+        for (schema, part) in &entry.parts {
+            if let Some(value) = &part.value {
+                self.bytes -= value.weight();
+                self.room.remove(&(value.usable_until, at, *schema));
+            }
+        }
         if let Some(expires) = entry.expires {
             self.expiry.remove(&(expires, at));
         }
@@ -306,6 +333,12 @@ impl Values {
 impl Entry {
     fn is_marked(&self, now: OffsetDateTime) -> bool {
         self.marks.iter().any(|(_, until)| *until > now)
+    }
+
+    fn holds_nothing(&self, now: OffsetDateTime) -> bool {
+        let parts = || self.parts.values();
+        let leased = || parts().any(|part| part.lease.is_some_and(|(_, until)| until > now));
+        !self.is_marked(now) && !leased() && parts().all(|part| part.value.is_none())
     }
 }
 
@@ -327,5 +360,93 @@ impl Part {
 impl Value {
     fn weight(&self) -> usize {
         self.bytes.len() + OVERHEAD
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Buckets, Digest, OsEntropy};
+    use std::sync::LazyLock;
+
+    const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
+
+    fn at(number: u128) -> Address {
+        static BUCKETS: LazyLock<Buckets> = LazyLock::new(Buckets::default);
+        Address::of_digest(Digest::from_bytes(number.to_be_bytes()), &BUCKETS)
+    }
+
+    fn value(fresh_for: Duration) -> NewValue {
+        let usable_for = fresh_for;
+        NewValue {
+            bytes: Bytes::from_static(&[0; 100]),
+            fresh_for,
+            usable_for,
+        }
+    }
+
+    fn fetch(at: Address) -> Fetch {
+        let lease = LoadLease::generate(&OsEntropy).unwrap();
+        Fetch {
+            slot: Slot { at, schema: 0 },
+            want: Want::Missing,
+            lease,
+            lasts: Duration::SECOND,
+        }
+    }
+
+    #[test]
+    fn room_is_made_by_values_and_never_by_leases_or_marks() {
+        let mut values = Values::new(3 * (100 + OVERHEAD));
+        let (leased, marked) = (fetch(at(1)), at(2));
+        values.fetch(&leased, NOW);
+        values.mark(marked, leased.lease, Duration::SECOND, NOW);
+        for number in 10..20 {
+            let at = at(number);
+            // The first would expire last.
+            let fresh_for = Duration::seconds(100 - i64::try_from(number).unwrap());
+            values.insert(Slot { at, schema: 0 }, &value(fresh_for), NOW);
+        }
+        assert_eq!(values.bytes, 3 * (100 + OVERHEAD));
+        for (number, there) in [(10, true), (11, true), (12, true), (13, false), (19, false)] {
+            assert_eq!(values.entries.contains_key(&at(number)), there, "{number}");
+        }
+        assert_eq!(values.fetch(&fetch(marked), NOW), Fetched::Marked);
+        let put = values.put(leased.slot, leased.lease, &value(Duration::HOUR), NOW);
+        assert!(matches!(put, Put::Done { .. }));
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_has_expired_or_was_dropped() {
+        let mut values = Values::new(10_000);
+        for number in 0..1000 {
+            let fetch = fetch(at(number));
+            values.fetch(&fetch, NOW);
+            match number % 5 {
+                0 => values.release(fetch.slot, fetch.lease),
+                1 => drop(values.put(fetch.slot, fetch.lease, &value(Duration::SECOND), NOW)),
+                2 => drop(values.insert(fetch.slot, &value(Duration::SECOND), NOW)),
+                3 => values.mark(fetch.slot.at, fetch.lease, Duration::SECOND, NOW),
+                _ => values.invalidate(fetch.slot.at, NOW),
+            }
+        }
+        assert!(values.bytes <= 10_000);
+        values.sweep(NOW + Duration::SECOND);
+        assert!(values.entries.is_empty() && values.expiry.is_empty() && values.room.is_empty());
+        assert_eq!(values.bytes, 0);
+    }
+
+    #[test]
+    fn tags_are_bounded_however_they_come() {
+        let mut values = Values::new(0);
+        for number in 0..u64::try_from(MOST_TAGS).unwrap() * 2 {
+            let at = at(number.into());
+            match number % 2 {
+                0 => values.change_tag(at, number, 0),
+                _ => drop(values.tag(at, number, 0)),
+            }
+            values.take_news();
+        }
+        assert!(values.tags.len() <= MOST_TAGS);
     }
 }

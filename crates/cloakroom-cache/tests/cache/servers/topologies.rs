@@ -2,9 +2,7 @@
 
 use super::instance::{By, Database, LIMIT, connected, instance, settings, store, until};
 use cloakroom_cache::{Cache, Load};
-use cloakroom_core::{
-    CacheStore as _, Fetch, Fetched, LoadLease, OsEntropy, Slot, Want, key_slot,
-};
+use cloakroom_core::{CacheStore as _, Fetch, Fetched, LoadLease, OsEntropy, Slot, Want, key_slot};
 use cloakroom_testkit::{RedisCluster, RedisSentinel, RedisServer, eventually};
 use std::{
     collections::HashMap,
@@ -101,7 +99,11 @@ async fn writes_and_many(a: &Strings, b: &Strings) {
     data.read(a, "w", NOW).await.unwrap();
     data.read(b, "w", NOW).await.unwrap();
     let change = || async {
-        assert_eq!(data.read(b, "w", NOW).await.unwrap(), 0, "nothing has changed");
+        assert_eq!(
+            data.read(b, "w", NOW).await.unwrap(),
+            0,
+            "nothing has changed"
+        );
         assert!(b.get("w").await.unwrap().is_none(), "nothing is kept");
         Ok::<_, Infallible>(data.change())
     };
@@ -113,12 +115,19 @@ async fn writes_and_many(a: &Strings, b: &Strings) {
     a.insert("m3", "3".to_owned()).await.unwrap();
     let load = |keys: Vec<String>| async move {
         assert_eq!(keys.len(), 19);
-        let values = keys.into_iter().map(|key| (key.clone(), key[1..].to_owned()));
+        let values = keys
+            .into_iter()
+            .map(|key| (key.clone(), key[1..].to_owned()));
         Ok::<_, Infallible>(values.collect::<HashMap<_, _>>())
     };
     let found = b.get_many_or_load(keys, load).await.unwrap();
     let expected = (0..20).map(|n: usize| n.to_string());
-    assert!(found.iter().map(|v| v.as_deref().unwrap().clone()).eq(expected));
+    assert!(
+        found
+            .iter()
+            .map(|v| v.as_deref().unwrap().clone())
+            .eq(expected)
+    );
 }
 
 /// Somebody takes the lease, and is never heard of again.
@@ -140,7 +149,10 @@ async fn takes_over(by: By, url: &str, cache: &Strings) {
     let asked = Instant::now();
     let data = Database::default();
     data.read(&cache_of_one, "lost", NOW).await.unwrap();
-    println!("{by:?}: a lease of {lasts} was taken over after {:?}", asked.elapsed());
+    println!(
+        "{by:?}: a lease of {lasts} was taken over after {:?}",
+        asked.elapsed()
+    );
     assert_eq!(cache_of_one.stats().takeovers, before + 1);
 }
 
