@@ -1,8 +1,12 @@
 //! What an application holds.
 
 use crate::{
-    CacheKey, CacheStats, Error, Load, Result, Tag, WriteError, copy::Age, inner::Inner,
-    pending::News, stats::count, trip::Loader,
+    CacheKey, CacheStats, Error, Load, Result, Tag, WriteError,
+    copy::Age,
+    inner::{Inner, Seen},
+    pending::News,
+    stats::count,
+    trip::Loader,
 };
 use cloakroom_core::{Address, Fetch, Fetched, LoadLease, OsEntropy, Put, Want};
 use std::{borrow::Borrow, fmt, future::Future, marker::PhantomData, sync::Arc};
@@ -108,8 +112,14 @@ impl<K: CacheKey + ?Sized, V: Send + Sync + 'static> Cache<K, V> {
         L: Into<Load<V>>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let at = self.place(key);
-        self.inner.obtain(at, || boxed(loader)).await
+        let (at, inner) = (self.place(key), &self.inner);
+        match inner.look(at) {
+            Seen::Fresh(value) => {
+                count(&inner.counters.near_hits);
+                Ok(value)
+            }
+            seen => inner.obtain_after(at, seen, || boxed(loader)).await,
+        }
     }
 
     /// The value of a key, if it is there and fresh; loads nothing. At most one round trip, and one

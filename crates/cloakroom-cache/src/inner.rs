@@ -49,9 +49,9 @@ pub(crate) struct Inner<V> {
 }
 
 /// What a process's own copies say to a read.
-enum Seen<V> {
+pub(crate) enum Seen<V> {
     /// This answers it.
-    Fresh(Kept<Copy<V>>),
+    Fresh(Option<Arc<V>>),
     /// So does this, and it is time to load it anew.
     Due(Kept<Copy<V>>),
     /// It may be served while it is loaded anew.
@@ -125,14 +125,27 @@ impl<V: Send + Sync + 'static> Inner<V> {
     where
         L: FnOnce() -> Loader<V> + Send,
     {
-        let mut seen = self.look(at);
+        let seen = self.look(at);
+        self.obtain_after(at, seen, loader).await
+    }
+
+    /// The same, after a look at what there is near.
+    pub(crate) async fn obtain_after<L>(
+        self: &Arc<Self>,
+        at: Address,
+        mut seen: Seen<V>,
+        loader: L,
+    ) -> Result<Option<Arc<V>>>
+    where
+        L: FnOnce() -> Loader<V> + Send,
+    {
         if let Seen::Unconfirmed(kept) = &seen {
             seen = self.confirmed(at, kept).await;
         }
         match seen {
-            Seen::Fresh(kept) => {
+            Seen::Fresh(value) => {
                 count(&self.counters.near_hits);
-                return Ok(kept.value.value.clone());
+                return Ok(value);
             }
             Seen::Due(kept) => {
                 count(&self.counters.near_hits);
@@ -187,25 +200,30 @@ impl<V: Send + Sync + 'static> Inner<V> {
     }
 
     /// What there is near, without asking anybody.
-    fn look(&self, at: Address) -> Seen<V> {
-        let Some(kept) = self.near.find(at, self.need()) else {
-            return Seen::Nothing;
-        };
-        if !kept.value.tags.is_empty() {
-            match self.tags.known_to_hold(&kept.value) {
-                Some(true) => {}
-                Some(false) => return Seen::Nothing,
-                None => return Seen::Unconfirmed(kept),
+    pub(crate) fn look(&self, at: Address) -> Seen<V> {
+        let now = self.near.moment();
+        // Tags are looked up when the entry's lock is free again.
+        let seen = self.near.find_with(at, self.need(), now, |kept| {
+            match kept.value.tags.is_empty() {
+                true => self.judge(kept, now),
+                false => Seen::Unconfirmed(kept.clone()),
             }
+        });
+        let Some(Seen::Unconfirmed(kept)) = seen else {
+            return seen.unwrap_or(Seen::Nothing);
+        };
+        match self.tags.known_to_hold(&kept.value, now) {
+            Some(true) => self.judge(&kept, now),
+            Some(false) => Seen::Nothing,
+            None => Seen::Unconfirmed(kept),
         }
-        self.judge(kept)
     }
 
-    fn judge(&self, kept: Kept<Copy<V>>) -> Seen<V> {
-        match kept.value.age(self.near.since(kept.read)) {
-            Age::Fresh(left) if self.is_due(&kept.value, left) => Seen::Due(kept),
-            Age::Fresh(_) => Seen::Fresh(kept),
-            Age::WhileLoading => Seen::WhileLoading(kept),
+    fn judge(&self, kept: &Kept<Copy<V>>, now: Moment) -> Seen<V> {
+        match kept.value.age(now.since(kept.read)) {
+            Age::Fresh(left) if self.is_due(&kept.value, left) => Seen::Due(kept.clone()),
+            Age::Fresh(_) => Seen::Fresh(kept.value.value.clone()),
+            Age::WhileLoading => Seen::WhileLoading(kept.clone()),
             Age::InNeed => Seen::InNeed,
             Age::Over => Seen::Nothing,
         }
@@ -213,7 +231,7 @@ impl<V: Send + Sync + 'static> Inner<V> {
 
     async fn confirmed(&self, at: Address, kept: &Kept<Copy<V>>) -> Seen<V> {
         match self.tags.hold(&kept.value).await {
-            Ok(true) => self.judge(kept.clone()),
+            Ok(true) => self.judge(kept, self.near.moment()),
             Ok(false) => {
                 self.near.forget(at);
                 Seen::Nothing
@@ -236,7 +254,7 @@ impl<V: Send + Sync + 'static> Inner<V> {
     pub(crate) fn in_need(&self, at: Address) -> Option<Kept<Copy<V>>> {
         let kept = self.near.find(at, self.need())?;
         let usable = kept.value.age(self.near.since(kept.read)) != Age::Over;
-        let holds = self.tags.known_to_hold(&kept.value) == Some(true);
+        let holds = self.tags.known_to_hold(&kept.value, self.near.moment()) == Some(true);
         (usable && holds).then_some(kept)
     }
 
@@ -374,7 +392,7 @@ impl<V: Send + Sync + 'static> Inner<V> {
     fn meanwhile(&self, at: Address) -> Option<Kept<Copy<V>>> {
         let kept = self.near.find(at, self.need())?;
         let age = kept.value.age(self.near.since(kept.read));
-        let holds = self.tags.known_to_hold(&kept.value) == Some(true);
+        let holds = self.tags.known_to_hold(&kept.value, self.near.moment()) == Some(true);
         (age == Age::WhileLoading && holds).then_some(kept)
     }
 

@@ -1,6 +1,7 @@
 //! Keys and tags: what callers name entries by, and the digests that stores see.
 
 use cloakroom_core::Digest;
+use std::fmt;
 
 /// What an entry can be named by: text, bytes, numbers, and tuples, lists and options of them.
 ///
@@ -30,16 +31,35 @@ pub trait CacheKey {
 }
 
 /// Where a key is written to.
-#[derive(Debug, Default)]
-pub struct KeyWriter(Vec<u8>);
+pub struct KeyWriter {
+    /// What fits in here needs no allocation.
+    short: [u8; SHORT],
+    length: usize,
+    /// All of it, if it doesn't.
+    long: Vec<u8>,
+}
+
+/// Nearly all keys are shorter, and what is written of them, too.
+const SHORT: usize = 128;
 
 impl KeyWriter {
     /// What a key writes.
     #[must_use]
     pub fn bytes_of(key: &(impl CacheKey + ?Sized)) -> Vec<u8> {
-        let mut writer = Self(Vec::with_capacity(64));
+        Self::written(key).as_bytes().to_vec()
+    }
+
+    fn written(key: &(impl CacheKey + ?Sized)) -> Self {
+        let mut writer = Self::default();
         key.write(&mut writer);
-        writer.0
+        writer
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match self.long.as_slice() {
+            [] => &self.short[..self.length],
+            long => long,
+        }
     }
 
     /// Writes a text.
@@ -63,9 +83,46 @@ impl KeyWriter {
     }
 
     fn part(&mut self, kind: u8, bytes: &[u8]) {
-        self.0.push(kind);
-        self.0.extend((bytes.len() as u64).to_be_bytes());
-        self.0.extend(bytes);
+        let mut head = [kind; 9];
+        head[1..].copy_from_slice(&(bytes.len() as u64).to_be_bytes());
+        self.push(&head);
+        self.push(bytes);
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        match self.short.get_mut(self.length..end) {
+            Some(rest) if self.long.is_empty() => {
+                rest.copy_from_slice(bytes);
+                self.length = end;
+            }
+            _ => {
+                if self.long.is_empty() {
+                    self.long.reserve(2 * end);
+                    self.long.extend(&self.short[..self.length]);
+                }
+                self.long.extend(bytes);
+            }
+        }
+    }
+}
+
+impl Default for KeyWriter {
+    fn default() -> Self {
+        Self {
+            short: [0; SHORT],
+            length: 0,
+            long: Vec::new(),
+        }
+    }
+}
+
+/// `Debug` shows how long it is, not what it says.
+impl fmt::Debug for KeyWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyWriter")
+            .field("length", &self.as_bytes().len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -187,7 +244,10 @@ impl Namespace {
     }
 
     pub(crate) fn digest(&self, key: &(impl CacheKey + ?Sized)) -> Digest {
-        short(&blake3::keyed_hash(&self.0, &KeyWriter::bytes_of(key)))
+        short(&blake3::keyed_hash(
+            &self.0,
+            KeyWriter::written(key).as_bytes(),
+        ))
     }
 }
 
@@ -208,7 +268,7 @@ impl Tag {
     pub fn of(name: &(impl CacheKey + ?Sized)) -> Self {
         let context = "cloakroom 2026-11 cache tag v1";
         let mut hasher = blake3::Hasher::new_derive_key(context);
-        hasher.update(&KeyWriter::bytes_of(name));
+        hasher.update(KeyWriter::written(name).as_bytes());
         Self(short(&hasher.finalize()))
     }
 }
@@ -229,4 +289,24 @@ fn short(hash: &blake3::Hash) -> Digest {
     let mut short = [0; 16];
     short.copy_from_slice(&hash.as_bytes()[..16]);
     Digest::from_bytes(short)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_keys_are_written_as_short_ones_are() {
+        for length in [0, 1, 100, 118, 119, 120, 1000] {
+            let text = "x".repeat(length);
+            let written = KeyWriter::bytes_of(&(&text, &text, 7));
+            let mut parts = KeyWriter::bytes_of(&(1, 2, 3))[..17].to_vec();
+            for part in [&text, &text] {
+                parts.extend(KeyWriter::bytes_of(part));
+            }
+            parts.extend(KeyWriter::bytes_of(&7));
+            assert_eq!(written, parts, "{length}");
+            assert_eq!(written.len(), 17 + 2 * (9 + length) + 25);
+        }
+    }
 }

@@ -6,8 +6,8 @@ use crate::{
     envelope::MOST_TAGS,
     pending::{News, Pending},
 };
-use cloakroom_core::{Address, CacheStore, Freshness, Lease, TagVersion};
-use cloakroom_near::Near;
+use cloakroom_core::{Address, CacheStore, Freshness, Lease, Moment, TagVersion};
+use cloakroom_near::{Kept, Near};
 use std::sync::Arc;
 
 /// The versions of tags, near.
@@ -42,11 +42,12 @@ impl Tags {
     }
 
     /// Whether all tags of a copy have the versions that they had; `None` if that is not known here.
-    pub(crate) fn known_to_hold<V>(&self, copy: &Copy<V>) -> Option<bool> {
+    pub(crate) fn known_to_hold<V>(&self, copy: &Copy<V>, now: Moment) -> Option<bool> {
         let mut all_known = true;
         for (at, version) in &copy.tags {
-            match self.near.find(*at, self.need) {
-                Some(tag) if tag.value.0.version == *version => {}
+            let version_now = |tag: &Kept<TagCopy>| tag.value.0.version;
+            match self.near.find_with(*at, self.need, now, version_now) {
+                Some(now) if now == *version => {}
                 Some(_) => return Some(false),
                 None => all_known = false,
             }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, LazyLock, Mutex, PoisonError},
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 use time::{Duration, OffsetDateTime};
 
@@ -13,8 +13,8 @@ pub trait Clock: Send + Sync + std::fmt::Debug + 'static {
 
     /// A point to measure from.
     fn moment(&self) -> Moment {
-        let day = self.now();
-        let steady = day - OffsetDateTime::UNIX_EPOCH;
+        let day = nanoseconds((self.now() - OffsetDateTime::UNIX_EPOCH).whole_nanoseconds());
+        let steady = day;
         Moment { steady, day }
     }
 }
@@ -35,17 +35,25 @@ pub trait Clock: Send + Sync + std::fmt::Debug + 'static {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
-    steady: Duration,
-    day: OffsetDateTime,
+    /// Nanoseconds since an origin, on a steady clock.
+    steady: i64,
+    /// Nanoseconds since 1970, by the time of day.
+    day: i64,
 }
 
 impl Moment {
     /// How much time has passed since an earlier moment; zero if it was later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
-        let steady = self.steady - earlier.steady;
-        steady.max(self.day - earlier.day).max(Duration::ZERO)
+        let steady = self.steady.saturating_sub(earlier.steady);
+        let day = self.day.saturating_sub(earlier.day);
+        Duration::nanoseconds(steady.max(day).max(0))
     }
+}
+
+/// What would be before 1677 or after 2262 is at that end.
+fn nanoseconds(number: i128) -> i64 {
+    number.clamp(i64::MIN.into(), i64::MAX.into()) as i64
 }
 
 /// The machine's clock.
@@ -59,8 +67,12 @@ impl Clock for SystemClock {
 
     fn moment(&self) -> Moment {
         static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
-        let steady = Duration::try_from(ORIGIN.elapsed()).unwrap_or(Duration::MAX);
-        let day = self.now();
+        let whole = |time: std::time::Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+        let day = match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => whole(since),
+            Err(before) => -whole(before.duration()),
+        };
+        let steady = whole(ORIGIN.elapsed());
         Moment { steady, day }
     }
 }

@@ -39,6 +39,7 @@
 //! [`Freshness`]: cloakroom_core::Freshness
 
 mod flight;
+mod hash;
 mod near;
 mod rules;
 mod shard;

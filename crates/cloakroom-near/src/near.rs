@@ -108,8 +108,7 @@ impl<V: Copied> Near<V> {
         F: Future<Output = Result<V>> + Send + 'static,
     {
         let now = self.0.clock.moment();
-        if let Some(kept) = self.0.fresh(at, need, now) {
-            count(&self.0.counters.hits);
+        if let Some(kept) = self.0.fresh(at, need, now, Kept::clone) {
             return Ok(kept);
         }
         count(&self.0.counters.misses);
@@ -143,13 +142,26 @@ impl<V: Copied> Near<V> {
     /// As [`get`](Self::get).
     #[must_use]
     pub fn find(&self, at: Address, need: Freshness) -> Option<Kept<V>> {
-        let found = self.0.fresh(at, need, self.0.clock.moment());
-        let counters = &self.0.counters;
-        count(if found.is_some() {
-            &counters.hits
-        } else {
-            &counters.misses
-        });
+        self.find_with(at, need, self.moment(), Kept::clone)
+    }
+
+    /// What is made of the copy of a key, if it is fresh enough at this moment, which has just been;
+    /// asks nobody. Made under a lock: it must be quick.
+    ///
+    /// # Consistency
+    ///
+    /// As [`get`](Self::get).
+    pub fn find_with<T>(
+        &self,
+        at: Address,
+        need: Freshness,
+        now: Moment,
+        made: impl FnOnce(&Kept<V>) -> T,
+    ) -> Option<T> {
+        let found = self.0.fresh(at, need, now, made);
+        if found.is_none() {
+            count(&self.0.counters.misses);
+        }
         found
     }
 
@@ -218,7 +230,9 @@ impl<V: Copied> Near<V> {
     pub fn stats(&self) -> NearStats {
         let mut stats = self.0.counters.snapshot();
         for shard in &self.0.shards {
-            let (copies, bytes) = locked(shard).size();
+            let shard = locked(shard);
+            let (copies, bytes) = shard.size();
+            stats.hits += shard.hits;
             stats.copies += copies as u64;
             stats.bytes += bytes as u64;
         }
@@ -231,8 +245,14 @@ impl<V: Copied> Inner<V> {
         locked(&self.shards[usize::from(at.digest.as_bytes()[0]) % SHARDS])
     }
 
-    /// The copy, if it is fresh enough.
-    fn fresh(&self, at: Address, need: Freshness, now: Moment) -> Option<Kept<V>> {
+    /// What is made of the copy, if it is fresh enough.
+    fn fresh<T>(
+        &self,
+        at: Address,
+        need: Freshness,
+        now: Moment,
+        made: impl FnOnce(&Kept<V>) -> T,
+    ) -> Option<T> {
         if need.is_now() {
             return None;
         }
@@ -242,7 +262,9 @@ impl<V: Copied> Inner<V> {
         let lease = self.channel.lease(at.bucket);
         let seen = copy.revision >= need.revision;
         if seen && self.holds(copy, lease, now, need.within) {
-            return Some(copy.kept.clone());
+            let made = made(&copy.kept);
+            shard.hits += 1;
+            return Some(made);
         }
         count(&self.counters.doubted);
         None

@@ -1,6 +1,6 @@
 //! The copies themselves: plain state, no lock and no clock.
 
-use crate::{flight::Flight, near::Kept};
+use crate::{flight::Flight, hash::Drawn, near::Kept};
 use cloakroom_core::{Address, Bucket, Term};
 use std::collections::{HashMap, VecDeque};
 use time::Duration;
@@ -44,7 +44,7 @@ impl Default for Limits {
 
 /// Some of the keys.
 pub(crate) struct Shard<V> {
-    slots: HashMap<Address, Slot<V>>,
+    slots: HashMap<Address, Slot<V>, Drawn>,
     /// The copies in the order of their coming. One whose number is not that of its key's copy is
     /// there no more.
     queue: VecDeque<(Address, u64)>,
@@ -52,6 +52,8 @@ pub(crate) struct Shard<V> {
     bytes: usize,
     next: u64,
     limits: Limits,
+    /// Reads that a copy answered: counted here, where callers of other keys are not in the way.
+    pub(crate) hits: u64,
 }
 
 /// What is known of a key.
@@ -90,12 +92,13 @@ pub(crate) enum Arrived {
 impl<V: Copied> Shard<V> {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
-            slots: HashMap::new(),
+            slots: HashMap::default(),
             queue: VecDeque::new(),
             copies: 0,
             bytes: 0,
             next: 0,
             limits,
+            hits: 0,
         }
     }
 

@@ -32,7 +32,6 @@ pub struct NearStats {
 
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    pub(crate) hits: AtomicU64,
     pub(crate) misses: AtomicU64,
     pub(crate) joined: AtomicU64,
     pub(crate) doubted: AtomicU64,
@@ -50,7 +49,6 @@ impl Counters {
     pub(crate) fn snapshot(&self) -> NearStats {
         let read = |counter: &AtomicU64| counter.load(Relaxed);
         NearStats {
-            hits: read(&self.hits),
             misses: read(&self.misses),
             joined: read(&self.joined),
             doubted: read(&self.doubted),

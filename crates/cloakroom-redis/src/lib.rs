@@ -1,4 +1,4 @@
-//! Cloakroom's session store on Redis and Valkey, above any client library.
+//! Cloakroom's store of sessions and cached values on Redis and Valkey, above any client library.
 //!
 //! All Redis knowledge is here: the names of keys, the scripts, the codec, the node that stays
 //! connected, deadlines, and the narrow [`Driver`] trait that a client crate is adapted to.
@@ -12,6 +12,8 @@
 //! |---|---|---|
 //! | `cr1:{tag}:s:<digest>` | hash | a session: one field for each attribute (JSON), and the header below |
 //! | `cr1:{tag}:u:<user digest>` | sorted set | digests of a user's sessions, by time of login |
+//! | `cr1:{tag}:c:<digest>` | hash | an entry of cached values: its fields are below |
+//! | `cr1:{tag}:t:<digest>` | string | a tag of cached values: its version, a space, and the number of the message that it came with |
 //! | `cr1:{tag}:bus` | channel, sharded in a cluster | invalidations of this bucket |
 //! | `cr1:{tag}:seq` | number | how many invalidations it has had |
 //! | `cr1:{tag}:epoch` | string | which epoch it is since all sessions of the bucket were ended at once |
@@ -29,6 +31,15 @@
 //! | `~i` | idle window, ms | `~s` | alone, for two minutes: `superseded` or `ended` |
 //! | `~e` | the epoch that it was made in, unless it is the first | | |
 //!
+//! Of an entry of cached values, whose schemas lie side by side:
+//!
+//! | field | holds | field | holds |
+//! |---|---|---|---|
+//! | `<schema>:v` | the value, in the cache's envelope | `<schema>:l` | who holds the load lease |
+//! | `<schema>:r` | its revision | `<schema>:x` | until when, ms |
+//! | `<schema>:f` | fresh until, ms | `<schema>:w` | `1` if somebody waits for it |
+//! | `<schema>:u` | usable until, ms | `m`, `m:<mark>` | until when any mark stands, and each, ms |
+//!
 //! # What is sent
 //!
 //! | operation | commands |
@@ -37,6 +48,7 @@
 //! | create, commit, retire, rotate, end, list, revoke | one `EVALSHA` |
 //! | revoke everyone | one `EVALSHA` for each bucket, in one round trip for each master |
 //! | end, revoke, with [`Durability::Replicas`] | then `SET` and `WAIT`, in one round trip on a connection of their own; the first time `ROLE` and `INFO` before |
+//! | fetch, extend, release, put and insert a cached value; invalidate, mark and unmark it; read and change a tag | one `EVALSHA` |
 //! | touch | one `EVALSHA` each, 128 together in one round trip |
 //! | connect | `ROLE`, `INFO`, then `SCRIPT LOAD` of each script, once for each connection |
 //! | each second, with Sentinels | `SENTINEL GET-MASTER-ADDR-BY-NAME`, `SENTINEL SENTINELS`, to each of them |

@@ -1,5 +1,9 @@
 //! How Cloakroom works and how to run it.
 
+#[cfg(feature = "cache")]
+#[doc = include_str!("../manual/caching.md")]
+pub mod caching {}
+
 #[doc = include_str!("../manual/consistency.md")]
 pub mod consistency {}
 
