@@ -41,7 +41,11 @@ async fn who_joins_an_early_load_that_gives_way_waits_for_the_other() {
     assert_eq!(*served.unwrap(), "first");
     assert_eq!(a.stats().early, 1);
     tokio::time::sleep_until(over).await;
-    let joined = a.get_or_load("k", move || load("third", short)).await;
+    let joined = a.get_or_load("k", move || load("third", short));
+    // Polled in this order: it waits for the early load, and then that is answered.
+    let (joined, ()) = tokio::join!(joined, async {
+        link.delay(Direction::ToServer, Duration::ZERO);
+    });
     assert_eq!(*joined.unwrap(), "second");
     assert_eq!(a.stats().loads, 1, "the first");
 }
