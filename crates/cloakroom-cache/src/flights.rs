@@ -97,7 +97,6 @@ impl<V> Flights<V> {
         }
     }
 
-
     fn all(&self) -> MutexGuard<'_, HashMap<Address, Vec<Arc<Flight<V>>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -94,7 +94,9 @@ async fn a_killed_subscriber_costs_no_freshness() {
         assert!(scene.server.kill_subscribers().await > 0);
         let version = scene.change().await;
         let now = Instant::now();
-        scene.a_is_within_the_bound_of(version, now, BOUND * 2).await;
+        scene
+            .a_is_within_the_bound_of(version, now, BOUND * 2)
+            .await;
         scene.a_shows(version).await;
     }
     scene.a_hears_again().await;
@@ -107,7 +109,9 @@ async fn connections_that_are_cut_cost_no_freshness() {
         scene.link.cut_now(10);
         let version = scene.change().await;
         let now = Instant::now();
-        scene.a_is_within_the_bound_of(version, now, BOUND * 2).await;
+        scene
+            .a_is_within_the_bound_of(version, now, BOUND * 2)
+            .await;
         scene.a_shows(version).await;
     }
     scene.a_hears_again().await;
@@ -121,7 +125,9 @@ async fn lost_messages_cost_no_freshness() {
     for _ in 0..3 {
         let version = scene.change().await;
         let now = Instant::now();
-        scene.a_is_within_the_bound_of(version, now, BOUND * 2).await;
+        scene
+            .a_is_within_the_bound_of(version, now, BOUND * 2)
+            .await;
         scene.link.drop_withheld();
     }
     scene.link.heal();
@@ -136,7 +142,9 @@ async fn a_half_open_connection_ends_near_copies_within_the_bound() {
     scene.link.swallow(Direction::ToClient);
     let version = scene.change().await;
     let now = Instant::now();
-    scene.a_is_within_the_bound_of(version, now, BOUND * 3).await;
+    scene
+        .a_is_within_the_bound_of(version, now, BOUND * 3)
+        .await;
     scene.link.heal();
     scene.a_hears_again().await;
     scene.a_shows(version).await;
@@ -148,7 +156,9 @@ async fn near_copies_of_an_emptied_server_end_within_the_bound() {
     let version = scene.data.change();
     scene.server.command(&["FLUSHALL"]).await;
     let now = Instant::now();
-    scene.a_is_within_the_bound_of(version, now, BOUND * 2).await;
+    scene
+        .a_is_within_the_bound_of(version, now, BOUND * 2)
+        .await;
     scene.a_hears_again().await;
 }
 
@@ -159,7 +169,9 @@ async fn near_copies_of_a_server_that_came_back_empty_end_within_the_bound() {
     scene.server.kill();
     scene.server.restart().await;
     let now = Instant::now();
-    scene.a_is_within_the_bound_of(version, now, BOUND * 2).await;
+    scene
+        .a_is_within_the_bound_of(version, now, BOUND * 2)
+        .await;
     scene.a_hears_again().await;
     let again = scene.data.change();
     let told = || async { scene.b.invalidate("0").await.is_ok() };
@@ -189,5 +201,8 @@ async fn a_burst_of_10000_invalidations_is_heard_whole() {
     futures_util::future::try_join_all(burst).await.unwrap();
     let said = began.elapsed();
     until("all are heard", || a.near_stats().copies == 0).await;
-    println!("{MANY} invalidations: said in {said:?}, heard after {:?}", began.elapsed());
+    println!(
+        "{MANY} invalidations: said in {said:?}, heard after {:?}",
+        began.elapsed()
+    );
 }

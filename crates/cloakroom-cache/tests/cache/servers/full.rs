@@ -9,7 +9,9 @@ const NOW: Duration = Duration::ZERO;
 
 /// Fills a server, and then takes away what room is left.
 async fn fill(server: &RedisServer) {
-    server.command(&["SET", "ballast", &"x".repeat(1 << 20)]).await;
+    server
+        .command(&["SET", "ballast", &"x".repeat(1 << 20)])
+        .await;
     server.command(&["CONFIG", "SET", "maxmemory", "1mb"]).await;
     let refused = server.try_command(&["SET", "more", "x"]).await;
     assert!(refused.is_err(), "it is full");
@@ -71,7 +73,9 @@ async fn an_evicted_entry_is_a_miss_and_never_an_error() {
         let info = server.command(&["INFO", "memory"]).await;
         cloakroom_testkit::redis::from_redis_value(info).unwrap()
     };
-    let used = used.lines().find_map(|line| line.strip_prefix("used_memory:"));
+    let used = used
+        .lines()
+        .find_map(|line| line.strip_prefix("used_memory:"));
     let used: usize = used.unwrap().trim().parse().unwrap();
     let room = (used + (1 << 20)).to_string();
     server.command(&["CONFIG", "SET", "maxmemory", &room]).await;

@@ -85,7 +85,9 @@ async fn a_late_value_is_refused_after_a_write() {
 async fn a_late_value_is_refused_after_its_key_was_deleted_by_hand() {
     let event = async |server: &RedisServer, _: &Strings| {
         let keys = server.keys().await;
-        let entries = keys.iter().filter(|k| String::from_utf8_lossy(k).contains("c:"));
+        let entries = keys
+            .iter()
+            .filter(|k| String::from_utf8_lossy(k).contains("c:"));
         let entries: Vec<_> = entries.collect();
         assert_eq!(entries.len(), 1, "the entry with the lease");
         server.command(&[b"DEL".as_slice(), entries[0]]).await;
@@ -181,5 +183,8 @@ async fn another_cache_of_the_process_sees_an_invalidated_tag_at_once() {
     assert!(lists.get("k").await.unwrap().is_some());
     link.withhold_pushes(true);
     pages.invalidate_tag("t").await.unwrap();
-    assert_eq!(lists.get("k").await.unwrap(), None::<std::sync::Arc<String>>);
+    assert_eq!(
+        lists.get("k").await.unwrap(),
+        None::<std::sync::Arc<String>>
+    );
 }

@@ -61,7 +61,10 @@ async fn invalidations_that_failed_are_said_when_the_store_is_back() {
         "{KEYS} invalidations failed within {longest:?}; all were said {:?} after the way was free",
         back.elapsed()
     );
-    assert!(longest < COMMAND + Duration::from_millis(200), "{longest:?}");
+    assert!(
+        longest < COMMAND + Duration::from_millis(200),
+        "{longest:?}"
+    );
 }
 
 #[tokio::test]
@@ -85,9 +88,8 @@ async fn who_failed_to_invalidate_a_tag_never_reads_what_bears_it() {
     for _ in 0..5 {
         let (_server, link, a, b) = scene().await;
         let load = async |cache: &Strings, value: &'static str| {
-            let load = move || async move {
-                Ok::<_, Infallible>(Load::new(value.to_owned()).tag("t"))
-            };
+            let load =
+                move || async move { Ok::<_, Infallible>(Load::new(value.to_owned()).tag("t")) };
             cache.get_or_load("k", load).await.unwrap().to_string()
         };
         // The tag is there before: the first load of it might be refused for that alone.
@@ -101,7 +103,10 @@ async fn who_failed_to_invalidate_a_tag_never_reads_what_bears_it() {
         // From before the store is reached until it has been told.
         let told = || async {
             assert_eq!(load(&a, "new").await, "new");
-            b.get("k").await.unwrap().is_some_and(|value| *value == "new")
+            b.get("k")
+                .await
+                .unwrap()
+                .is_some_and(|value| *value == "new")
         };
         assert!(eventually(LIMIT, told).await);
     }
@@ -152,6 +157,9 @@ async fn a_mark_is_lifted_when_the_store_is_back() {
     };
     let back = Instant::now();
     assert!(eventually(LIMIT, kept).await);
-    println!("a mark was lifted {:?} after the way was free", back.elapsed());
+    println!(
+        "a mark was lifted {:?} after the way was free",
+        back.elapsed()
+    );
     until("it is near", || b.near_stats().copies > 0).await;
 }

@@ -148,12 +148,7 @@ struct Outcome {
 }
 
 /// Runs races in batches; after each, when the bound is over, every instance must show the last version.
-async fn race_all(
-    name: &str,
-    races: u64,
-    caches: Vec<Cache<u64, u64>>,
-    kind: Kind,
-) -> Outcome {
+async fn race_all(name: &str, races: u64, caches: Vec<Cache<u64, u64>>, kind: Kind) -> Outcome {
     let caches = Arc::new(caches);
     let (mut outcome, began) = (Outcome::default(), Instant::now());
     for first in (0..races).step_by(usize::try_from(AT_ONCE).unwrap()) {
