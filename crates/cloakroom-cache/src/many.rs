@@ -16,11 +16,14 @@ use tokio::sync::{Notify, oneshot};
 
 type Loads<K, V> = Pin<Box<dyn Future<Output = Result<HashMap<K, Load<V>>>> + Send>>;
 
+/// A key, and where its value is waited for.
+type Waiting<K, V> = (K, oneshot::Sender<Result<Load<V>>>);
+
 /// The keys that must be loaded, gathered until all have been asked for.
 struct Batch<K, V> {
     loader: Box<dyn Fn(Vec<K>) -> Loads<K, V> + Send + Sync>,
     /// `None` when the call has been made: who comes later is loaded alone.
-    gathered: Mutex<Option<Vec<(K, oneshot::Sender<Result<Load<V>>>)>>>,
+    gathered: Mutex<Option<Vec<Waiting<K, V>>>>,
     came: Notify,
 }
 
