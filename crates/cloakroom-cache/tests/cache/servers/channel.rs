@@ -2,6 +2,7 @@
 
 use super::instance::{BOUND, By, Database, LIMIT, connected, instance, settings, store, until};
 use cloakroom_cache::Cache;
+use cloakroom_core::Digest;
 use cloakroom_testkit::{Direction, Link, RedisServer, eventually};
 use std::time::{Duration, Instant};
 
@@ -205,4 +206,21 @@ async fn a_burst_of_10000_invalidations_is_heard_whole() {
         "{MANY} invalidations: said in {said:?}, heard after {:?}",
         began.elapsed()
     );
+}
+
+/// Of a tag that an emptied server knows nothing of, nobody can say that it has not changed lately.
+#[tokio::test]
+async fn a_tag_of_an_emptied_server_may_have_changed_since_anything_was_heard() {
+    let server = RedisServer::start().await;
+    let store = connected(store(By::Redis, &server.url())).await;
+    let at = store.place(Digest::from_bytes([7; 16]));
+    store.change_tag(at).await.unwrap();
+    let before = store.tag(at).await.unwrap();
+    let heard = || store.news().lease(at.bucket).number();
+    until("it is heard", || heard() >= Some(before.number)).await;
+    let heard = heard().unwrap();
+    server.command(&["FLUSHALL"]).await;
+    let after = store.tag(at).await.unwrap();
+    assert!(after.number > heard, "{after:?} {heard}");
+    assert_ne!(after.version, before.version);
 }

@@ -73,7 +73,7 @@ async fn race(seed: u64, a: Strings, b: Strings) -> Database {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_reply_that_comes_after_the_message_is_not_kept() {
-    const RACES: u64 = 3000;
+    const RACES: u64 = 1500;
     let server = RedisServer::start().await;
     let late = RedisStore::builder(LateReplies, server.url());
     let interval = time::Duration::milliseconds(100);

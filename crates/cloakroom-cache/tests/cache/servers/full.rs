@@ -1,9 +1,12 @@
 //! A server without room.
 
-use super::instance::{Database, LIMIT, instance};
+use super::instance::{BOUND, Database, LIMIT, instance};
 use cloakroom_cache::{Cache, Load};
 use cloakroom_testkit::{RedisServer, eventually};
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    time::{Duration, Instant},
+};
 
 const NOW: Duration = Duration::ZERO;
 
@@ -60,6 +63,26 @@ async fn a_full_server_serves_what_it_has_and_takes_invalidations() {
         fresh.get("absent").await.unwrap().is_some()
     };
     assert!(eventually(LIMIT, stored).await, "it is kept again");
+}
+
+/// It holds no lease, so not every change of it may be heard of.
+#[tokio::test]
+async fn what_a_full_server_does_not_take_serves_no_longer_than_the_bound() {
+    let server = RedisServer::start().await;
+    let cache = instance(&server.url()).await;
+    fill(&server).await;
+    let data = Database::default();
+    let began = Instant::now();
+    for _ in 0..20 {
+        data.read(&cache, "k", NOW).await.unwrap();
+    }
+    assert!(data.loads() == 1 || began.elapsed() > BOUND, "it is reused");
+    let version = data.change();
+    let changed = Instant::now();
+    let shown = || async { data.read(&cache, "k", NOW).await.unwrap() == version };
+    assert!(eventually(LIMIT, shown).await);
+    let took = changed.elapsed();
+    assert!(took < BOUND * 2, "{took:?}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The cache over real servers, processes and broken links.
 
+mod again;
 mod channel;
 mod commands;
 mod early;
@@ -10,6 +11,7 @@ mod history;
 mod holder;
 mod instance;
 mod late;
+mod moving;
 mod outage;
 mod pending;
 mod races;

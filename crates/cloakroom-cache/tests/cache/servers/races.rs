@@ -242,7 +242,7 @@ async fn no_race_of_changes_and_reads_shows_what_was_changed_before() {
     for _ in 0..INSTANCES {
         caches.push(cache(&server.url(), 3000, ChannelRules::ALL).await);
     }
-    let outcome = race_all("healthy", races(1000), caches, CLOSE).await;
+    let outcome = race_all("healthy", races(600), caches, CLOSE).await;
     assert_eq!(outcome.stale, 0, "{outcome:?}");
 }
 
@@ -284,7 +284,7 @@ async fn with_messages_lost(name: &str, races: u64, rules: ChannelRules) -> Outc
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_race_is_stale_beyond_the_bound_when_messages_are_held_back_and_lost() {
-    let outcome = with_messages_lost("messages lost", races(500), ChannelRules::ALL).await;
+    let outcome = with_messages_lost("messages lost", races(300), ChannelRules::ALL).await;
     assert_eq!(outcome.stale, 0, "{outcome:?}");
 }
 

@@ -1,12 +1,15 @@
-//! The same on each driver, on clusters and behind Sentinels; and when masters change.
+//! The same on each driver, on one server and on a cluster.
 
-use super::instance::{By, Database, LIMIT, connected, instance, settings, store, until};
+use super::instance::{By, Database, LIMIT, connected, settings, store, until};
 use cloakroom_cache::{Cache, Load};
-use cloakroom_core::{CacheStore as _, Fetch, Fetched, LoadLease, OsEntropy, Slot, Want, key_slot};
-use cloakroom_testkit::{RedisCluster, RedisSentinel, RedisServer, eventually};
+use cloakroom_core::{
+    Address, Bucket, Fetch, Fetched, Listener, LoadLease, OsEntropy, Slot, Store, Want,
+};
+use cloakroom_testkit::{RedisCluster, RedisServer, eventually};
 use std::{
     collections::HashMap,
     convert::Infallible,
+    sync::{Arc, Mutex, Weak},
     time::{Duration, Instant},
 };
 
@@ -14,23 +17,21 @@ type Strings = Cache<String, String>;
 
 const NOW: Duration = Duration::ZERO;
 
-fn hosts<'a>(servers: impl IntoIterator<Item = &'a RedisServer>) -> String {
+/// As a URL has them.
+pub(crate) fn hosts<'a>(servers: impl IntoIterator<Item = &'a RedisServer>) -> String {
     let host = |server: &RedisServer| format!("127.0.0.1:{}", server.port());
     let hosts: Vec<_> = servers.into_iter().map(host).collect();
     hosts.join(",")
 }
 
-fn cluster_url(cluster: &RedisCluster) -> String {
-    let nodes = cluster.nodes().iter().take(2);
+/// A cluster, by all of its nodes.
+pub(crate) fn cluster_url(cluster: &RedisCluster) -> String {
+    let nodes = cluster.nodes().iter();
     format!("redis-cluster://{}", hosts(nodes.map(|node| &**node)))
 }
 
-fn sentinel_url(all: &RedisSentinel) -> String {
-    let sentinels = hosts(all.sentinels());
-    format!("redis-sentinel://{sentinels}/?master={}", all.name())
-}
-
-async fn joined(by: By, url: &str) -> Strings {
+/// An instance on whatever servers.
+pub(crate) async fn joined(by: By, url: &str) -> Strings {
     let store = connected(store(by, url)).await;
     settings(&store).build().unwrap()
 }
@@ -41,10 +42,11 @@ async fn suite(by: By, url: &str) {
     loads_once_and_invalidates(&a, &b).await;
     tags_and_inserts(&a, &b).await;
     writes_and_many(&a, &b).await;
-    takes_over(by, url, &b).await;
+    takes_over(by, url).await;
 }
 
-async fn sees(data: &Database, cache: &Strings, key: &str, version: u64) {
+/// Waits until an instance shows a version.
+pub(crate) async fn sees(data: &Database, cache: &Strings, key: &str, version: u64) {
     let seen = || async { data.read(cache, key, NOW).await.unwrap() == version };
     assert!(eventually(LIMIT, seen).await, "{key}: {version}");
 }
@@ -104,7 +106,10 @@ async fn writes_and_many(a: &Strings, b: &Strings) {
             0,
             "nothing has changed"
         );
-        assert!(b.get("w").await.unwrap().is_none(), "nothing is kept");
+        let none = || async { b.get("w").await.unwrap().is_none() };
+        assert!(eventually(LIMIT, none).await, "it hears of it");
+        assert_eq!(data.read(b, "w", NOW).await.unwrap(), 0, "loaded");
+        assert!(b.get("w").await.unwrap().is_none(), "and not kept");
         Ok::<_, Infallible>(data.change())
     };
     let version = a.write("w", change).await.unwrap();
@@ -131,12 +136,10 @@ async fn writes_and_many(a: &Strings, b: &Strings) {
 }
 
 /// Somebody takes the lease, and is never heard of again.
-async fn takes_over(by: By, url: &str, cache: &Strings) {
+async fn takes_over(by: By, url: &str) {
     let raw = connected(store(by, url)).await;
-    let store = connected(store(by, url)).await;
-    let cache_of_one = settings(&store).build().unwrap();
-    let before = cache_of_one.stats().takeovers;
-    let at = at_of(cache, &raw, "lost").await;
+    let cache = joined(by, url).await;
+    let at = place_of(&cache, &raw, "lost").await;
     let lasts = time::Duration::milliseconds(400);
     let fetch = Fetch {
         slot: Slot { at, schema: 0 },
@@ -148,40 +151,37 @@ async fn takes_over(by: By, url: &str, cache: &Strings) {
     assert!(matches!(taken, Fetched::Leased { .. }), "{taken:?}");
     let asked = Instant::now();
     let data = Database::default();
-    data.read(&cache_of_one, "lost", NOW).await.unwrap();
+    data.read(&cache, "lost", NOW).await.unwrap();
     println!(
         "{by:?}: a lease of {lasts} was taken over after {:?}",
         asked.elapsed()
     );
-    assert_eq!(cache_of_one.stats().takeovers, before + 1);
+    assert_eq!(cache.stats().takeovers, 1);
 }
 
-/// Where a key lies: the only entry that is announced when it is invalidated.
-async fn at_of(
-    cache: &Strings,
-    store: &std::sync::Arc<dyn cloakroom_core::Store>,
-    key: &str,
-) -> cloakroom_core::Address {
-    use std::sync::{Arc, Mutex};
-    #[derive(Default)]
-    struct Heard(Mutex<Option<cloakroom_core::Address>>);
-    impl cloakroom_core::Listener for Heard {
-        fn stale(&self, at: cloakroom_core::Address, _: Option<u64>) {
-            *self.0.lock().unwrap() = Some(at);
-        }
-        fn all_stale(&self, _: cloakroom_core::Bucket) {}
-        fn lost(&self, _: cloakroom_core::Bucket) {}
+/// Where the last thing lies that was announced.
+#[derive(Default)]
+struct Last(Mutex<Option<Address>>);
+
+impl Listener for Last {
+    fn stale(&self, at: Address, _: Option<u64>) {
+        *self.0.lock().unwrap() = Some(at);
     }
-    let heard = Arc::new(Heard::default());
-    let listener: std::sync::Weak<dyn cloakroom_core::Listener> = Arc::downgrade(&heard) as _;
+
+    fn all_stale(&self, _: Bucket) {}
+
+    fn lost(&self, _: Bucket) {}
+}
+
+/// Where a key lies: what its invalidation announces, on a store that hears nothing else.
+async fn place_of(cache: &Strings, store: &Arc<dyn Store>, key: &str) -> Address {
+    let last = Arc::new(Last::default());
+    let listener: Weak<dyn Listener> = Arc::downgrade(&last) as _;
     store.news().listen(listener);
-    let last = || *heard.0.lock().unwrap();
-    // What others said before is heard before.
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    *heard.0.lock().unwrap() = None;
     cache.invalidate(key).await.unwrap();
-    until("it is heard", || last().is_some()).await;
-    last().unwrap()
+    let heard = || *last.0.lock().unwrap();
+    until("it is heard", || heard().is_some()).await;
+    heard().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -204,166 +204,4 @@ async fn all_holds_on_a_cluster_with_either_driver() {
         node.command(&["FLUSHALL"]).await;
     }
     suite(By::Fred, &cluster_url(&cluster)).await;
-}
-
-/// Everything that is invalidated in each way, on a master whose replicas hear nothing of it.
-async fn said_again(by: By, url: &str, lose: impl AsyncFnOnce(&dyn AsyncChange)) {
-    let (a, b) = (joined(by, url).await, joined(by, url).await);
-    let data = Database::default();
-    let load = async |cache: &Strings, key: &str| {
-        let data = data.clone();
-        let load = move || async move {
-            let version = data.load(NOW).await?;
-            Ok::<_, Infallible>(Load::new(version).tag("t"))
-        };
-        let read = cache.get_or_load(key, load).await;
-        read.map(|version| version.parse::<u64>().unwrap())
-    };
-    load(&a, "first").await.unwrap();
-    for key in ["key", "tag", "insert", "write"] {
-        a.invalidate(key).await.unwrap();
-        assert_eq!(load(&a, key).await.unwrap(), 0);
-    }
-    let change = Change { a: &a, data: &data };
-    lose(&change).await;
-    // Whoever comes now has no copy: the new master alone says what there is.
-    let new = || async {
-        for key in ["key", "tag", "insert", "write"] {
-            for cache in [&a, &b] {
-                match load(cache, key).await {
-                    Ok(1) => {}
-                    Ok(_) => return false,
-                    Err(error) => {
-                        assert!(error.is_unavailable(), "{error}");
-                        return false;
-                    }
-                }
-            }
-        }
-        true
-    };
-    assert!(eventually(LIMIT, new).await);
-    // And it stays so.
-    let fresh = joined(by, url).await;
-    for key in ["key", "tag", "insert", "write"] {
-        assert_eq!(load(&fresh, key).await.unwrap(), 1, "{key}");
-    }
-}
-
-struct Change<'a> {
-    a: &'a Strings,
-    data: &'a Database,
-}
-
-/// Makes the change, and says so in each way.
-trait AsyncChange {
-    fn make(&self) -> cloakroom_core::BoxFuture<'_, ()>;
-}
-
-impl AsyncChange for Change<'_> {
-    fn make(&self) -> cloakroom_core::BoxFuture<'_, ()> {
-        Box::pin(async move {
-            let change = || async { Ok::<_, Infallible>(self.data.change()) };
-            let version = self.a.write("write", change).await.unwrap();
-            self.a.invalidate("key").await.unwrap();
-            let value = Load::new(version.to_string());
-            self.a.insert("insert", value).await.unwrap();
-            self.a.invalidate_tag("t").await.unwrap();
-        })
-    }
-}
-
-/// Waits until replicas have what their master has, and lets them hear nothing more.
-async fn deafened(master: &RedisServer, replicas: &[&RedisServer]) {
-    let wait = ["WAIT", &replicas.len().to_string(), "5000"];
-    master.command(&["SET", "{x}mark", "x"]).await;
-    let _ = wait;
-    let caught_up = || async {
-        for replica in replicas {
-            if offset(replica).await < offset(master).await {
-                return false;
-            }
-        }
-        true
-    };
-    assert!(eventually(LIMIT, caught_up).await);
-    replicas.iter().for_each(|replica| replica.pause());
-    master.command(&["CLIENT", "KILL", "TYPE", "replica"]).await;
-}
-
-async fn offset(server: &RedisServer) -> u64 {
-    let info = server.command(&["INFO", "replication"]).await;
-    let info: String = cloakroom_testkit::redis::from_redis_value(info).unwrap();
-    let fields = ["master_repl_offset:", "slave_repl_offset:"];
-    let field = |name| info.lines().find_map(|line: &str| line.strip_prefix(name));
-    let field = fields.iter().rev().find_map(|name| field(*name));
-    field.unwrap().trim().parse().unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn invalidations_that_a_dead_master_kept_to_itself_are_said_again_behind_sentinels() {
-    let all = RedisSentinel::builder().brisk().start().await;
-    let (old, replicas) = (all.master().await, all.replicas().await);
-    said_again(By::Redis, &sentinel_url(&all), async |change| {
-        deafened(old, &replicas).await;
-        change.make().await;
-        old.kill();
-        replicas.iter().for_each(|replica| replica.resume());
-        all.successor_of(old).await;
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn values_are_right_while_buckets_move() {
-    let cluster = RedisCluster::builder().replicas(0).start().await;
-    let url = cluster_url(&cluster);
-    let (a, b) = (joined(By::Redis, &url).await, joined(By::Redis, &url).await);
-    let store = connected(store(By::Redis, &url)).await;
-    let data = Database::default();
-    let keys: Vec<_> = (0..50).map(|key| format!("k{key}")).collect();
-    let traffic = async {
-        let (mut reads, mut unavailable) = (0, 0);
-        for round in 0..20 {
-            let version = data.change();
-            for key in &keys {
-                let told = a.invalidate(key).await;
-                let read = data.read(&a, key, NOW).await;
-                for error in [told.as_ref().err(), read.as_ref().err()] {
-                    assert!(error.is_none_or(cloakroom_cache::Error::is_unavailable));
-                    unavailable += usize::from(error.is_some());
-                }
-                reads += 1;
-                assert!(read.is_ok_and(|shown| shown == version), "{round} {key}");
-                data.read(&b, key, NOW).await.unwrap();
-            }
-        }
-        (reads, unavailable)
-    };
-    let moves = async {
-        for number in 0..12 {
-            let bucket = store.buckets().get(number * 5).unwrap();
-            let slot = key_slot(format!("{{{}}}", store.buckets().tag(bucket)).as_bytes());
-            let owner = cluster.master_of_slot(slot).await;
-            let masters = cluster.masters().await;
-            let to = masters.iter().find(|node| node.id() != owner.id());
-            cluster.migrate_slot(slot, to.unwrap()).await;
-        }
-    };
-    let ((reads, unavailable), ()) = tokio::join!(traffic, moves);
-    println!("12 buckets moved: {reads} reads, all right; {unavailable} operations unavailable");
-    let version = data.change();
-    for key in &keys {
-        let told = || async { a.invalidate(key).await.is_ok() };
-        assert!(eventually(LIMIT, told).await);
-        sees(&data, &b, key, version).await;
-    }
-    let fresh = instance_of(&url).await;
-    for key in &keys {
-        assert_eq!(data.read(&fresh, key, NOW).await.unwrap(), version);
-    }
-}
-
-async fn instance_of(url: &str) -> Strings {
-    instance(url).await
 }
