@@ -4,4 +4,8 @@
 
 mod basics;
 mod between;
+mod cancelled;
+mod coalesced;
+mod failing;
+mod stale;
 mod support;
