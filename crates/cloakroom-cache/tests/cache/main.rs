@@ -7,5 +7,7 @@ mod between;
 mod cancelled;
 mod coalesced;
 mod failing;
+mod overlap;
 mod stale;
 mod support;
+mod times;
