@@ -292,7 +292,7 @@ async fn a_process_reads_what_it_has_invalidated_and_inserted() {
         let value = cache.get_or_load("k", load).await.unwrap();
         value.parse::<u64>().unwrap()
     };
-    const ROUNDS: u64 = 3000;
+    const ROUNDS: u64 = 2000;
     let readers: Vec<_> = (0..4)
         .map(|_| {
             let (cache, database, round) =
