@@ -430,7 +430,7 @@ impl<V: Send + Sync + 'static> Trip<V> {
 
     async fn is_abandoned(&self) {
         if self.unattended || self.inner.policy.on_abandoned == OnAbandoned::Finish {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         loop {
             self.flight.is_alone().await;

@@ -316,7 +316,10 @@ async fn a_process_reads_what_it_has_invalidated_and_inserted() {
                 cache.invalidate_tag("t").await.unwrap();
             }
             1 => {
-                let changed = || async { Ok::<_, Error>(database.store(n, SeqCst)) };
+                let changed = || async {
+                    database.store(n, SeqCst);
+                    Ok::<_, Error>(())
+                };
                 cache.write("k", changed).await.unwrap();
             }
             2 => {
