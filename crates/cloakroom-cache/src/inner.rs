@@ -310,7 +310,14 @@ impl<V: Send + Sync + 'static> Inner<V> {
         for _ in 0..JOINS {
             let (mut ticket, own) = self.flights.join_or_begin(at);
             if let Some(flight) = own {
-                Trip::new(self, at, flight).start(loader());
+                let trip = Trip::new(self, at, flight);
+                // What landed since this caller looked.
+                if let Seen::Fresh(kept) = self.look(at) {
+                    count(&self.counters.near_hits);
+                    trip.land_at_once(kept.clone());
+                    return Ok(kept);
+                }
+                trip.start(loader());
                 let landed = self.wait(at, &mut ticket, soft).await?;
                 return Ok(self.noted(landed, false));
             }
@@ -449,7 +456,8 @@ impl<V: Send + Sync + 'static> Inner<V> {
         copy
     }
 
-    fn decoded(&self, at: Address, stored: &Stored) -> Option<Copy<V>> {
+    /// The same, and counts nothing.
+    pub(crate) fn decoded(&self, at: Address, stored: &Stored) -> Option<Copy<V>> {
         let envelope = Envelope::decode(at.digest, &stored.bytes)?;
         let (value, weight) = match envelope.value {
             Some(bytes) => {

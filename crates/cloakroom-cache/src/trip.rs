@@ -94,6 +94,12 @@ impl<V: Send + Sync + 'static> Trip<V> {
         tokio::spawn(travel.instrument(span));
     }
 
+    /// Asks nobody: the value is there.
+    pub(crate) fn land_at_once(self, kept: Kept<Copy<V>>) {
+        let from = From::Store;
+        self.landing.land(Ok(Arrival { kept, from }));
+    }
+
     async fn travel(&self, loader: Loader<V>) -> Result<Arrival<V>> {
         let patience = later(self.inner.policy.load_timeout);
         let mut want = self.replace.map_or(Want::Missing, Want::Replace);
@@ -180,7 +186,7 @@ impl<V: Send + Sync + 'static> Trip<V> {
     /// Keeps a stale value, for those who may be served it, and sets out anew for a fresh one.
     fn keep_stale(&self, stale: Option<Stored>, fill: Fill<Copy<V>>) -> Fill<Copy<V>> {
         let inner = &self.inner;
-        let copy = stale.and_then(|stored| inner.copy_of(self.at, &stored));
+        let copy = stale.and_then(|stored| inner.decoded(self.at, &stored));
         match copy {
             Some(copy) => {
                 self.saw_stale.store(true, Relaxed);

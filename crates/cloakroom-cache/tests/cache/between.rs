@@ -36,6 +36,7 @@ pub(crate) struct Between {
     store: Arc<dyn CacheStore>,
     before: Before,
     calls: Mutex<HashMap<Call, usize>>,
+    placed: Mutex<Vec<Digest>>,
 }
 
 impl Between {
@@ -50,6 +51,7 @@ impl Between {
             store,
             before: Box::new(move |call| Box::pin(before(call))),
             calls: Mutex::default(),
+            placed: Mutex::default(),
         })
     }
 
@@ -67,6 +69,11 @@ impl Between {
     /// How often it was asked this.
     pub(crate) fn count(&self, call: Call) -> usize {
         self.calls.lock().unwrap().get(&call).copied().unwrap_or(0)
+    }
+
+    /// Which entries and tags it was asked the places of, since the last time.
+    pub(crate) fn placed(&self) -> Vec<Digest> {
+        std::mem::take(&mut self.placed.lock().unwrap())
     }
 
     async fn pass(&self, call: Call) -> Result<()> {
@@ -97,6 +104,7 @@ macro_rules! passed {
 
 impl CacheStore for Between {
     fn place(&self, digest: Digest) -> Address {
+        self.placed.lock().unwrap().push(digest);
         self.store.place(digest)
     }
 

@@ -4,5 +4,17 @@
 
 mod basics;
 mod between;
+mod cancelled;
+mod coalesced;
+mod envelopes;
+mod failing;
+mod keys;
+mod many;
+mod overlap;
+mod schemas;
 mod servers;
+mod stale;
+mod stores;
 mod support;
+mod tagged;
+mod times;
