@@ -84,13 +84,11 @@ impl Hasher for Words {
 mod tests {
     use super::*;
     use cloakroom_core::{Address, Buckets, Digest};
-    use std::collections::HashSet;
+    use std::{collections::HashSet, sync::LazyLock};
 
     fn address(number: u128) -> Address {
-        Address::of_digest(
-            Digest::from_bytes(number.to_be_bytes()),
-            &Buckets::default(),
-        )
+        static BUCKETS: LazyLock<Buckets> = LazyLock::new(Buckets::default);
+        Address::of_digest(Digest::from_bytes(number.to_be_bytes()), &BUCKETS)
     }
 
     /// Digests that differ in few bits, as nobody's do, but those of who has looked for them.

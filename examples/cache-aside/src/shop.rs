@@ -51,11 +51,8 @@ async fn product(State(shop): State<Shop>, Path(id): Path<u32>) -> Response {
     if !shop.cached.load(Relaxed) {
         return page(database.product(id).await);
     }
-    match shop
-        .products
-        .find_or_load(&id, || database.product(id))
-        .await
-    {
+    let load = move || database.product(id);
+    match shop.products.find_or_load(&id, load).await {
         Ok(product) => page(Ok::<_, String>(product.as_deref())),
         Err(error) => page(Err::<Option<()>, _>(error)),
     }
