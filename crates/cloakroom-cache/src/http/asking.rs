@@ -93,7 +93,7 @@ impl Asking {
 
     /// Whether an entry was made while this request waited.
     pub(crate) fn waited_for(&self, entry: &Entry) -> bool {
-        entry.came >= self.began
+        entry.came > self.began
     }
 }
 

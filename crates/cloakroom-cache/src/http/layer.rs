@@ -151,7 +151,7 @@ impl Shared {
     /// The time of day, as exactly as it is stored.
     pub(crate) fn now(&self) -> OffsetDateTime {
         let now = self.clock.now();
-        now.replace_millisecond(now.millisecond()).unwrap_or(now)
+        now.replace_microsecond(now.microsecond()).unwrap_or(now)
     }
 
     /// Learns the version of a tag, so that it is old when it is needed.

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | 1 | the version, 1 |
 //! | 8 | the run of the handler |
-//! | 8 | when it came, in ms since 1970 |
+//! | 8 | when it came, in µs since 1970 |
 //! | 1 | 0 for nothing to store, and then the number of the reason; 1 for a response, and then: |
 //! | 2 | the status |
 //! | 1 | flags: 1 if no principal is part of the key, 2 if a fresh time was assumed |
@@ -43,7 +43,7 @@ impl Codec<Entry> for Wire {
         let came = entry.came - OffsetDateTime::UNIX_EPOCH;
         to.0.push(VERSION);
         to.0.extend(entry.run.to_be_bytes());
-        to.0.extend(i64::try_from(came.whole_milliseconds())?.to_be_bytes());
+        to.0.extend(i64::try_from(came.whole_microseconds())?.to_be_bytes());
         match &entry.kind {
             Kind::Pass(reason) => {
                 let number = Reason::ALL.iter().position(|other| other == reason);
@@ -64,7 +64,7 @@ impl Codec<Entry> for Wire {
             return None;
         }
         let run = u64::from_be_bytes(from.array()?);
-        let came = Duration::milliseconds(i64::from_be_bytes(from.array()?));
+        let came = Duration::microseconds(i64::from_be_bytes(from.array()?));
         let came = OffsetDateTime::UNIX_EPOCH.checked_add(came)?;
         let kind = match from.byte()? {
             PASS => {
