@@ -16,7 +16,7 @@ use super::{
     layer::Shared,
     reason::Reason,
     rules::satisfies,
-    run::{Errand, Failure, Own, Run},
+    run::{Errand, Failure, Own, Owner, Run},
     status::{Status, Why},
     tags::CacheTags,
 };
@@ -40,9 +40,21 @@ where
     pub(crate) shared: Arc<Shared>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) asking: Arc<Asking>,
-    pub(crate) errand: Arc<Errand<S, R>>,
-    /// What the run of the handler that has this request's errand will bring.
-    pub(crate) own: Option<oneshot::Receiver<Own<B, S::Error>>>,
+    errand: Arc<Errand<S, R, Owner<B, S::Error>>>,
+    /// What a run of the handler brings that has this request's errand.
+    own: Bringing<B, S::Error>,
+    /// The name of such a run.
+    run: u64,
+    /// There was a response that had become stale when it began.
+    was_stale: Arc<AtomicBool>,
+}
+
+/// What a run of the handler brings to the request that it was made for.
+enum Bringing<B: Body, E> {
+    Later(oneshot::Receiver<Own<B, E>>),
+    Now(Own<B, E>),
+    /// It was taken, or never will come.
+    Nothing,
 }
 
 /// What there is for a request.
@@ -76,6 +88,25 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Send + 'static,
 {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        settings: Arc<Settings>,
+        asking: Asking,
+        service: S,
+        request: Request<R>,
+    ) -> Self {
+        let (owner, own) = oneshot::channel();
+        Self {
+            shared,
+            settings,
+            asking: Arc::new(asking),
+            errand: Arc::new(Errand::new(service, request, owner)),
+            own: Bringing::Later(own),
+            run: fastrand::u64(..),
+            was_stale: Arc::default(),
+        }
+    }
+
     /// Answers a `GET`.
     pub(crate) async fn get(mut self) -> Answer<B, S::Error> {
         let mut key = self.asking.key();
@@ -110,7 +141,7 @@ where
     }
 
     /// Answers a `HEAD`, or whatever wants no handler to be asked: by what is stored, or not at all.
-    pub(crate) async fn stored(&self, is_head: bool) -> Option<Response<CacheBody<B>>> {
+    pub(crate) async fn stored(&mut self, is_head: bool) -> Option<Response<CacheBody<B>>> {
         let mut key = self.asking.key();
         for _ in 0..=DEPTH {
             let entry = self.shared.cache.get(&key).await.ok()??;
@@ -127,7 +158,7 @@ where
 
     /// Asks the handler, for this request alone.
     pub(crate) async fn ask(mut self, status: Status) -> Answer<B, S::Error> {
-        let Some((mut service, request)) = self.errand.take() else {
+        let Some((mut service, request, _)) = self.errand.take() else {
             return match self.brought().await {
                 Found::Entry(entry, _) => match &entry.kind {
                     Kind::Page(page) => Ok(self.answer(&entry, page, false, status)),
@@ -164,47 +195,29 @@ where
                 None => self.brought().await,
             };
         }
-        let (owner, mut own) = oneshot::channel();
-        let (run, was_stale) = (fastrand::u64(..), Arc::new(AtomicBool::new(false)));
-        let loader = self.loader(key, run, owner, Arc::clone(&was_stale));
-        let cache = Arc::clone(&self.shared);
+        let (cache, loader) = (Arc::clone(&self.shared), self.loader(key));
         let found = cache.cache.find_or_load(key, loader);
         tokio::pin!(found);
-        let (mut mine, mut listening) = (None, true);
         let result = loop {
             tokio::select! {
                 biased;
-                brought = &mut own, if listening => {
-                    listening = false;
-                    match brought {
-                        Ok(Own::Through(response, reason)) => return Found::Through(response, reason),
-                        Ok(brought) => mine = Some(brought),
-                        // The loader was not needed.
-                        Err(_) => {}
+                () = self.own.comes() => {
+                    if matches!(self.own, Bringing::Now(Own::Through(..))) {
+                        // At once: nobody else has to do with it.
+                        return self.brought().await;
                     }
                 }
                 result = &mut found => break result,
             }
         };
-        let origin = |entry: &Entry| match entry.run == run {
-            true => Origin::Own {
-                was_stale: was_stale.load(SeqCst),
-            },
-            false => Origin::Cache,
-        };
         match result {
-            Ok(Some(entry)) => {
-                self.own = listening.then_some(own);
-                Found::Entry((*entry).clone(), origin(&entry))
+            Ok(Some(entry)) if entry.run == self.run => {
+                let was_stale = self.was_stale.load(SeqCst);
+                Found::Entry((*entry).clone(), Origin::Own { was_stale })
             }
-            Ok(None) | Err(_) => {
-                self.own = listening.then_some(own);
-                match mine {
-                    Some(mine) => mine.into(),
-                    None if self.errand.is_taken() => self.brought().await,
-                    None => Found::Nothing,
-                }
-            }
+            Ok(Some(entry)) => Found::Entry((*entry).clone(), Origin::Cache),
+            Ok(None) | Err(_) if self.errand.is_taken() => self.brought().await,
+            Ok(None) | Err(_) => Found::Nothing,
         }
     }
 
@@ -212,33 +225,30 @@ where
     fn loader(
         &self,
         key: &Bytes,
-        id: u64,
-        owner: oneshot::Sender<Own<B, S::Error>>,
-        was_stale: Arc<AtomicBool>,
     ) -> impl FnOnce() -> super::Loading + Send + 'static + use<S, R, B> {
         let run = Run {
             shared: Arc::clone(&self.shared),
             settings: Arc::clone(&self.settings),
             asking: Arc::clone(&self.asking),
-            id,
+            id: self.run,
         };
         let (errand, key) = (Arc::clone(&self.errand), key.clone());
-        let span = tracing::Span::current();
+        let (was_stale, span) = (Arc::clone(&self.was_stale), tracing::Span::current());
         move || {
             was_stale.store(run.shared.holds_stale(&key), SeqCst);
-            Box::pin(run.carry_out(errand, owner, span))
+            Box::pin(run.carry_out(errand, span))
         }
     }
 
     /// What the run brings that has this request's errand.
     async fn brought(&mut self) -> Found<B, S::Error> {
-        let Some(own) = self.own.take() else {
-            return Found::Nothing;
-        };
-        match own.await {
-            Ok(own) => own.into(),
+        if matches!(self.own, Bringing::Later(_)) {
+            self.own.comes().await;
+        }
+        match std::mem::replace(&mut self.own, Bringing::Nothing) {
+            Bringing::Now(own) => own.into(),
             // The runtime is shutting down; nobody waits for an answer any more.
-            Err(_) => std::future::pending().await,
+            Bringing::Later(_) | Bringing::Nothing => std::future::pending().await,
         }
     }
 
@@ -255,7 +265,7 @@ where
     }
 
     /// Makes way for the response that the client wants anew.
-    async fn forget(&self, key: &Bytes) {
+    async fn forget(&mut self, key: &Bytes) {
         if !self.errand.is_taken()
             && let Err(error) = self.shared.cache.invalidate(key).await
         {
@@ -335,5 +345,15 @@ impl<B: Body, E> From<Own<B, E>> for Found<B, E> {
             Own::Kept(entry) => Self::Entry(entry, Origin::Own { was_stale: false }),
             Own::Failed(failure) => Self::Failed(failure),
         }
+    }
+}
+
+impl<B: Body, E> Bringing<B, E> {
+    /// Returns when it has come, once.
+    async fn comes(&mut self) {
+        *self = match self {
+            Self::Later(own) => own.await.map_or(Self::Nothing, Self::Now),
+            Self::Now(_) | Self::Nothing => std::future::pending().await,
+        };
     }
 }

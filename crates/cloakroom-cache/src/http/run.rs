@@ -28,15 +28,16 @@ use tokio::sync::oneshot;
 use tower_service::Service;
 use tracing::Instrument as _;
 
-/// A request, and the service that is ready for it; taken by whoever carries it out.
-pub(crate) struct Errand<S, R>(Mutex<Option<(S, Request<R>)>>);
+/// A request, the service that is ready for it, and where what comes of it is told; taken by whoever
+/// carries it out first.
+pub(crate) struct Errand<S, R, O>(Mutex<Option<(S, Request<R>, O)>>);
 
-impl<S, R> Errand<S, R> {
-    pub(crate) fn new(service: S, request: Request<R>) -> Self {
-        Self(Mutex::new(Some((service, request))))
+impl<S, R, O> Errand<S, R, O> {
+    pub(crate) fn new(service: S, request: Request<R>, owner: O) -> Self {
+        Self(Mutex::new(Some((service, request, owner))))
     }
 
-    pub(crate) fn take(&self) -> Option<(S, Request<R>)> {
+    pub(crate) fn take(&self) -> Option<(S, Request<R>, O)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -45,6 +46,9 @@ impl<S, R> Errand<S, R> {
         errand.is_none()
     }
 }
+
+/// Where the request learns what came of its errand.
+pub(crate) type Owner<B, E> = oneshot::Sender<Own<B, E>>;
 
 /// What a run brings to the request that it was made for.
 pub(crate) enum Own<B: Body, E> {
@@ -91,8 +95,7 @@ impl Run {
     /// Carries an errand out. The run ends in its own time, whoever stops waiting for it.
     pub(crate) async fn carry_out<S, R, B>(
         self,
-        errand: Arc<Errand<S, R>>,
-        owner: oneshot::Sender<Own<B, S::Error>>,
+        errand: Arc<Errand<S, R, Owner<B, S::Error>>>,
         span: tracing::Span,
     ) -> Report
     where
@@ -103,7 +106,7 @@ impl Run {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Send + 'static,
     {
-        let (service, request) = errand.take().ok_or(NotMade)?;
+        let (service, request, owner) = errand.take().ok_or(NotMade)?;
         let tag = self.asking.address.tag(self.shared.name());
         let shared = Arc::clone(&self.shared);
         let (reporter, report) = oneshot::channel();
@@ -185,8 +188,10 @@ impl Run {
             return self.pass(head, CacheBody::whole(bytes), reason);
         }
         let entry = self.entry(&head, bytes, times, came);
+        // The body took its time.
+        let fresh = times.fresh - (self.shared.now() - came);
         let load = Load::new(entry.clone())
-            .fresh_for(times.fresh.max(Duration::MILLISECOND))
+            .fresh_for(fresh.max(Duration::MILLISECOND))
             .stale_while_loading(times.while_loading)
             .stale_on_error(times.on_error)
             .tag(self.asking.address.tag(self.shared.name()));

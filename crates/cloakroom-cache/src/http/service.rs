@@ -7,7 +7,6 @@ use super::{
     journey::Journey,
     layer::Shared,
     reason::Reason,
-    run::Errand,
     status::{Status, Why},
     tags::CacheTags,
     unsafe_method::Invalidating,
@@ -94,13 +93,8 @@ impl<S> ResponseCacheService<S> {
             }
         };
         let is_head = parts.method == Method::HEAD;
-        let journey = Journey {
-            shared: self.shared,
-            settings: self.settings,
-            asking: Arc::new(asking),
-            errand: Arc::new(Errand::new(self.inner, Request::from_parts(parts, body))),
-            own: None,
-        };
+        let request = Request::from_parts(parts, body);
+        let mut journey = Journey::new(self.shared, self.settings, asking, self.inner, request);
         match lookup {
             Lookup::Get => journey.get().await,
             Lookup::Head => match journey.stored(true).await {

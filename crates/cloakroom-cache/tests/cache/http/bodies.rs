@@ -172,10 +172,8 @@ async fn a_client_that_goes_away_neither_stops_the_handler_nor_leaves_half_a_bod
     gone.abort();
     let next = get(&service, "/", &[]).await;
     assert_eq!(next.body, "123");
-    assert_eq!(
-        next.says(),
-        "cloakroom; hit; ttl=60".replace("hit; ttl=60", "fwd=uri-miss; collapsed")
-    );
+    // Made by the run of the one that has gone.
+    assert_eq!(handler.calls(), 1);
     get(&service, "/", &[]).await.is_hit();
 }
 

@@ -97,6 +97,35 @@ async fn stale_by_the_layers_own_word_unless_the_response_forbids_it() {
     }
 }
 
+/// The stale response of an address is of another variant than the one that could not be made.
+#[tokio::test]
+async fn a_failure_beside_another_variants_stale_response_is_told() {
+    let (pages, clock) = with_clock();
+    let says = "max-age=10, stale-if-error=30, stale-while-revalidate=30";
+    for says in [says, "max-age=10, stale-if-error=30"] {
+        let headers: &'static [_] = Box::leak(Box::new([("cache-control", says), ("vary", "x-a")]));
+        let (handler, status) = switched(headers);
+        let service = handler.behind(&pages.layer());
+        get(&service, says_path(says), &[("x-a", "1")]).await;
+        clock.advance(time::Duration::seconds(15));
+        status.store(503, SeqCst);
+        let failed = get(&service, says_path(says), &[("x-a", "2")]).await;
+        assert_eq!(failed.status, 503, "{failed:?}");
+        status.store(200, SeqCst);
+        clock.advance(time::Duration::seconds(2));
+        let made = get(&service, says_path(says), &[("x-a", "2")]).await;
+        assert_eq!(made.status, 200);
+    }
+}
+
+fn says_path(says: &str) -> &'static str {
+    if says.contains("revalidate") {
+        "/a"
+    } else {
+        "/b"
+    }
+}
+
 #[tokio::test]
 async fn each_gets_its_own_failure() {
     let (pages, handler) = (
