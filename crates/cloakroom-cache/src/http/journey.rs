@@ -235,7 +235,7 @@ where
         let (errand, key) = (Arc::clone(&self.errand), key.clone());
         let (was_stale, span) = (Arc::clone(&self.was_stale), tracing::Span::current());
         move || {
-            was_stale.store(run.shared.holds_stale(&key), SeqCst);
+            was_stale.fetch_or(run.shared.holds_stale(&key), SeqCst);
             Box::pin(run.carry_out(errand, span))
         }
     }

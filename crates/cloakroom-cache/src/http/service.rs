@@ -131,9 +131,8 @@ impl<S> ResponseCacheService<S> {
         let response = self.ask(parts, body, Status::forwarded(Why::Method)).await;
         match &response {
             Ok(response) => {
-                invalidating
-                    .after(response.status(), response.headers())
-                    .await
+                let (status, headers) = (response.status(), response.headers());
+                invalidating.after(status, headers).await;
             }
             Err(_) => drop(invalidating),
         }

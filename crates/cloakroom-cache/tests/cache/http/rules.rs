@@ -120,8 +120,6 @@ impl Row {
                 assert_eq!(handler.calls(), 2);
             }
         }
-        // Whatever became of it, nobody sees the tags.
-        assert!(!pages.name().is_empty());
     }
 }
 
