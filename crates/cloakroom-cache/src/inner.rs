@@ -312,7 +312,7 @@ impl<V: Send + Sync + 'static> Inner<V> {
             if let Some(flight) = own {
                 let trip = Trip::new(self, at, flight);
                 // What landed since this caller looked.
-                if let Seen::Fresh(kept) = self.look(at) {
+                if let Some(kept) = self.landed(at) {
                     count(&self.counters.near_hits);
                     trip.land_at_once(kept.clone());
                     return Ok(kept);
@@ -335,6 +335,13 @@ impl<V: Send + Sync + 'static> Inner<V> {
         Trip::new(self, at, flight).start(loader());
         let landed = self.wait(at, &mut ticket, soft).await?;
         Ok(self.noted(landed, false))
+    }
+
+    /// A fresh copy that came since somebody looked.
+    fn landed(&self, at: Address) -> Option<Kept<Copy<V>>> {
+        let kept = self.in_need(at)?;
+        let age = kept.value.age(self.near.since(kept.read));
+        matches!(age, Age::Fresh(_)).then_some(kept)
     }
 
     /// Whether what another's flight brought shows all that a caller must see.

@@ -46,6 +46,8 @@ mod envelope;
 mod error;
 mod failures;
 mod flights;
+#[cfg(feature = "http")]
+pub mod http;
 mod inner;
 mod key;
 mod load;

@@ -34,7 +34,8 @@
 //! **Tell.** A new id is set; a write tells its revision; an id is removed by the request that
 //! logged out and by no other: whoever finds a session ended can't know whether the client has a
 //! newer id by now, which a removal would hit. `Set-Cookie` comes with `Cache-Control: no-store`,
-//! and a response that used the session with `Vary: Cookie`.
+//! and a response that used the session with `Vary: Cookie`. What was done with it stands on the
+//! request's [`SessionUse`], for layers around this one, or between it and the handler.
 
 #[cfg(feature = "axum")]
 mod axum;
@@ -59,7 +60,7 @@ pub use crate::{
     transport::{Cookie, Header, SameSite, Transport},
     visit::Over,
 };
-pub use cloakroom_core::{Handle, Health, Key, MemoryStore, OnLimit, SessionStore};
+pub use cloakroom_core::{Handle, Health, Key, MemoryStore, OnLimit, SessionStore, SessionUse};
 pub use cloakroom_near::NearStats;
 
 use std::future::Future;

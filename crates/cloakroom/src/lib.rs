@@ -44,6 +44,7 @@
 //! |---|---|---|
 //! | `axum` | yes | extractors, and errors as responses |
 //! | `cache` | yes | [`cache`]: values that are loaded once across all instances, on the same store |
+//! | `http-cache` | yes | [`cache::http`]: responses, as a tower layer, made once across all instances |
 //! | `redis` | yes | the store on Redis and Valkey, through the `redis` crate |
 //! | `fred` | no | the same through the `fred` crate, by `redis::store_with(FredDriver, …)` |
 //! | `tls` | no | `rediss://` addresses |
@@ -58,13 +59,13 @@
 #[doc = include_str!("../../../README.md")]
 mod readme {}
 
+#[cfg(feature = "cache")]
+pub mod cache;
 pub mod manual;
 mod open;
 #[cfg(any(feature = "redis", feature = "fred"))]
 pub mod redis;
 
-#[cfg(feature = "cache")]
-pub use cloakroom_cache as cache;
 #[cfg(feature = "tower-sessions")]
 pub use cloakroom_tower_sessions as tower_sessions;
 
@@ -75,8 +76,8 @@ pub use cloakroom_tower::bridge;
 pub use cloakroom_tower::{
     Cookie, Device, Error, ErrorKind, Handle, Header, Health, Key, LazySession, LogIn, MemoryStore,
     NearStats, OnLimit, OnUnavailable, Over, ResponseFuture, Result, SameSite, Session,
-    SessionFailure, SessionStore, Sessions, SessionsBuilder, SessionsLayer, SessionsService, Stats,
-    Transport,
+    SessionFailure, SessionStore, SessionUse, Sessions, SessionsBuilder, SessionsLayer,
+    SessionsService, Stats, Transport,
 };
 #[cfg(feature = "axum")]
 pub use cloakroom_tower::{SessionRejection, Strict};

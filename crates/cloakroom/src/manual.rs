@@ -16,6 +16,10 @@ pub mod migration {}
 #[doc = include_str!("../manual/operations.md")]
 pub mod operations {}
 
+#[cfg(feature = "http-cache")]
+#[doc = include_str!("../manual/response_cache.md")]
+pub mod response_cache {}
+
 #[doc = include_str!("../manual/sessions.md")]
 pub mod sessions {}
 

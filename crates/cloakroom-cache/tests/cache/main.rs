@@ -8,6 +8,7 @@ mod cancelled;
 mod coalesced;
 mod envelopes;
 mod failing;
+mod http;
 mod keys;
 mod many;
 mod overlap;

@@ -2,6 +2,7 @@
 
 use super::{ResponseFuture, SessionsLayer};
 use crate::{LazySession, Sessions, bridge::Bridge, stats, transport::Presented, visit::Visit};
+use cloakroom_core::SessionUse;
 use http::{Request, Response};
 use std::{
     sync::Arc,
@@ -53,15 +54,18 @@ where
             tracing::debug!("a malformed or ambiguous session id was ignored");
         }
         let within = self.max_staleness.unwrap_or(inner.policy.max_staleness);
+        let extensions = request.extensions_mut();
+        let used = extensions.get_or_insert_default::<SessionUse>().clone();
         let visit = match presented {
             Presented::Id(id) => {
                 let need = inner.policy.freshness(within);
-                Visit::new(self.sessions.clone(), id, seen, need)
+                Visit::new(self.sessions.clone(), id, seen, need, used)
             }
-            Presented::Nothing | Presented::Rejected => Visit::anonymous(self.sessions.clone()),
+            Presented::Nothing | Presented::Rejected => {
+                Visit::anonymous(self.sessions.clone(), used)
+            }
         };
         let session = LazySession::new(Arc::clone(&visit));
-        let extensions = request.extensions_mut();
         let enter = |bridge: &Arc<dyn Bridge>| bridge.enter(&session, extensions);
         let crossings = self.bridges.iter().flat_map(enter).collect();
         extensions.insert(session);

@@ -18,7 +18,8 @@ use crate::{
     visit::Visit,
 };
 use cloakroom_core::{
-    Bucket, Entropy, ErrorKind, Handle, Health, Listed, Listener, SessionId, SessionStore, Which,
+    Bucket, Entropy, ErrorKind, Handle, Health, Listed, Listener, SessionId, SessionStore,
+    SessionUse, Which,
 };
 use cloakroom_near::{NearStats, NearStore};
 use std::sync::{Arc, OnceLock, Weak};
@@ -87,7 +88,7 @@ impl Sessions {
     ///
     /// Nothing commits it by itself; see [`Session::commit`](crate::Session::commit).
     pub fn detached(&self) -> LazySession {
-        LazySession::new(Visit::anonymous(self.clone()))
+        LazySession::new(Visit::anonymous(self.clone(), SessionUse::default()))
     }
 
     /// A user's live sessions, by time of login, the latest last.

@@ -16,7 +16,7 @@ impl Visit {
         let _turn = self.turn.lock().await;
         let id = {
             let mut state = self.state();
-            state.consulted = true;
+            state.consult_to_change();
             match &state.found {
                 Found::Unread(id) | Found::Absent(id) | Found::Live(Live { id, .. }) => id.clone(),
                 Found::Nothing | Found::Ended => {
@@ -65,6 +65,7 @@ impl Visit {
     #[tracing::instrument(name = "session.rotate", level = "debug", skip_all)]
     pub(crate) async fn rotate(&self) -> Result<()> {
         let _turn = self.turn.lock().await;
+        self.state().consult_to_change();
         self.state().can_issue()?;
         self.load_in_turn().await?;
         let Some(live) = self.state().live()?.cloned() else {

@@ -14,6 +14,7 @@ impl Visit {
         check(lifetime)?;
         {
             let _turn = self.turn.lock().await;
+            self.state().consult_to_change();
             self.load_in_turn().await?;
             let live = self.state().live()?.cloned();
             let Some(live) = live else {

@@ -29,7 +29,7 @@ impl Visit {
     async fn read_in_turn(&self, need: Freshness) -> Result<()> {
         let id = {
             let mut state = self.state();
-            state.consulted = true;
+            state.consult();
             match &state.found {
                 Found::Unread(id) => id.clone(),
                 _ => return Ok(()),
@@ -56,7 +56,7 @@ impl Visit {
     async fn reload_in_turn(&self) -> Result<bool> {
         let id = {
             let mut state = self.state();
-            state.consulted = true;
+            state.consult();
             match &state.found {
                 Found::Unread(id) | Found::Live(Live { id, .. }) => id.clone(),
                 _ => return Ok(false),

@@ -40,6 +40,7 @@ impl Visit {
     #[tracing::instrument(name = "session.log_in", level = "debug", skip_all)]
     pub(crate) async fn log_in(&self, request: LogInRequest) -> Result<()> {
         let _turn = self.turn.lock().await;
+        self.state().consult_to_change();
         self.state().can_issue()?;
         self.load_in_turn().await?;
         let user = self.sessions.0.store.user(&request.user)?;

@@ -20,7 +20,7 @@ use crate::{
 };
 use bytes::Bytes;
 use cloakroom_core::{
-    Address, Attributes, Change, ErrorKind, Freshness, Key, Lifetime, Record, SessionId,
+    Address, Attributes, Change, ErrorKind, Freshness, Key, Lifetime, Record, SessionId, SessionUse,
 };
 pub(crate) use finish::Farewell;
 pub(crate) use log_in::LogInRequest;
@@ -49,6 +49,8 @@ struct State {
     tell: Tell,
     /// The response depends on the session.
     consulted: bool,
+    /// Where others read what was done with it.
+    used: SessionUse,
     /// The record is as it was read for what is under way, so what it holds needs no write.
     fresh: bool,
     /// The response has gone: the client can't be told anything any more.
@@ -85,16 +87,29 @@ struct Live {
 
 impl Visit {
     /// The visit of a request that presents an id, and what its client has seen of it.
-    pub(crate) fn new(sessions: Sessions, id: SessionId, seen: Seen, need: Freshness) -> Arc<Self> {
-        Self::of(sessions, Found::Unread(id), seen, need)
+    pub(crate) fn new(
+        sessions: Sessions,
+        id: SessionId,
+        seen: Seen,
+        need: Freshness,
+        used: SessionUse,
+    ) -> Arc<Self> {
+        Self::of(sessions, Found::Unread(id), seen, need, used)
     }
 
     /// The visit of a request that presents none.
-    pub(crate) fn anonymous(sessions: Sessions) -> Arc<Self> {
-        Self::of(sessions, Found::Nothing, Seen::default(), Freshness::NOW)
+    pub(crate) fn anonymous(sessions: Sessions, used: SessionUse) -> Arc<Self> {
+        let (seen, need) = (Seen::default(), Freshness::NOW);
+        Self::of(sessions, Found::Nothing, seen, need, used)
     }
 
-    fn of(sessions: Sessions, found: Found, seen: Seen, need: Freshness) -> Arc<Self> {
+    fn of(
+        sessions: Sessions,
+        found: Found,
+        seen: Seen,
+        need: Freshness,
+        used: SessionUse,
+    ) -> Arc<Self> {
         Arc::new(Self {
             sessions,
             need,
@@ -105,6 +120,7 @@ impl Visit {
                 lifetime: None,
                 tell: Tell::Nothing,
                 consulted: false,
+                used,
                 fresh: true,
                 answered: false,
             }),
@@ -159,7 +175,7 @@ impl Visit {
     /// The attribute, with this request's own pending change of it.
     pub(crate) fn get<T: DeserializeOwned>(&self, key: &Key<T>) -> Result<Option<T>> {
         let mut state = self.state();
-        state.consulted = true;
+        state.consult();
         let value = state.raw(key.name());
         value.map(|value| decode(key, value)).transpose()
     }
@@ -175,7 +191,7 @@ impl Visit {
     pub(crate) fn write(&self, name: &str, value: Bytes) -> Result<()> {
         let max = self.sessions.0.policy.max_size;
         let mut state = self.state();
-        state.consulted = true;
+        state.consult_to_change();
         if state.size_with(name, value.len()) > max {
             return Err(too_large());
         }
@@ -196,7 +212,7 @@ impl Visit {
     /// All attributes, with this request's own pending changes.
     pub(crate) fn attributes(&self) -> Attributes {
         let mut state = self.state();
-        state.consulted = true;
+        state.consult();
         let mut all = match &state.found {
             Found::Live(live) => live.record.attributes.clone(),
             _ => Attributes::default(),
@@ -207,7 +223,7 @@ impl Visit {
 
     pub(crate) fn remove(&self, name: &str) {
         let mut state = self.state();
-        state.consulted = true;
+        state.consult_to_change();
         let known = match state.found {
             Found::Live(_) => state.fresh,
             Found::Nothing | Found::Absent(_) => true,
@@ -222,6 +238,18 @@ impl Visit {
 }
 
 impl State {
+    /// Notes that the response depends on the session.
+    fn consult(&mut self) {
+        self.consulted = true;
+        self.used.read();
+    }
+
+    /// The same of a request that changes the session, begins or ends one.
+    fn consult_to_change(&mut self) {
+        self.consulted = true;
+        self.used.change();
+    }
+
     /// What the store holds of an attribute, as far as is known.
     fn stored(&self, name: &str) -> Option<&Bytes> {
         match &self.found {

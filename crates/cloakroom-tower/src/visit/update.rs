@@ -32,6 +32,7 @@ impl Visit {
         F: FnMut(&mut T),
     {
         let mut turn = Arc::clone(&self.turn).lock_owned().await;
+        self.state().consult_to_change();
         self.load_in_turn().await?;
         // Looked at between attempts only: one under way has its own limit, and its end is known.
         let begun = Instant::now();

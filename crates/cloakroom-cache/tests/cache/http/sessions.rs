@@ -1,0 +1,256 @@
+//! With the sessions' layer, in either order.
+
+use super::*;
+use axum::{Router, http::HeaderName, routing};
+use cloakroom_core::SessionUse;
+use cloakroom_tower::{Key, LazySession, MemoryStore as Store, Session, Sessions, SessionsLayer};
+use futures_util::future::join_all;
+
+const NAME: Key<String> = Key::new("name");
+const FRESH: [(HeaderName, &str); 1] = [(http::header::CACHE_CONTROL, "max-age=60")];
+
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    /// The cache answers before there is a session.
+    CacheOutside,
+    /// The cache is between the session and the handler.
+    CacheInside,
+}
+
+const ORDERS: [Order; 2] = [Order::CacheOutside, Order::CacheInside];
+
+async fn sessions() -> Sessions {
+    Sessions::builder(Store::new()).build().await.unwrap()
+}
+
+fn app(order: Order, sessions: SessionsLayer, cache: ResponseCacheLayer) -> Router {
+    let routes = Router::new()
+        .route("/public", routing::get(async || (FRESH, "public")))
+        .route("/looks", routing::get(async |_: Session| (FRESH, "looked")))
+        .route(
+            "/holds",
+            routing::get(async |_: LazySession| (FRESH, "held")),
+        )
+        .route("/me", routing::get(me))
+        .route("/visits", routing::get(visit))
+        .route("/out", routing::get(out))
+        .route("/login", routing::post(login));
+    match order {
+        Order::CacheOutside => routes.layer(sessions).layer(cache),
+        Order::CacheInside => routes.layer(cache).layer(sessions),
+    }
+}
+
+async fn me(session: Session) -> impl axum::response::IntoResponse {
+    let user = session
+        .user()
+        .map_or("nobody".to_owned(), |user| user.to_string());
+    tokio::time::sleep(Duration::from_millis(3)).await;
+    (FRESH, user)
+}
+
+async fn visit(session: LazySession) -> impl axum::response::IntoResponse {
+    session.insert(NAME, "somebody").unwrap();
+    (FRESH, "written")
+}
+
+async fn out(session: LazySession) -> impl axum::response::IntoResponse {
+    session.log_out().await.unwrap();
+    (FRESH, "out")
+}
+
+async fn login(session: Session, user: String) {
+    session.log_in(user).await.unwrap();
+}
+
+/// What came back of a request with these cookies.
+async fn call(app: &Router, method: Method, uri: &str, cookies: &str, body: &str) -> Answer {
+    let mut request = request(method, uri, &[]);
+    if !cookies.is_empty() {
+        let cookies = cookies.parse().unwrap();
+        request.headers_mut().insert("cookie", cookies);
+    }
+    *request.body_mut() = Body::from(body.to_owned());
+    let response = app.clone().oneshot(request).await.unwrap();
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Answer {
+        status: head.status,
+        headers: head.headers,
+        body: String::from_utf8(body.to_vec()).unwrap(),
+    }
+}
+
+async fn log_in(app: &Router, user: &str) -> String {
+    let answer = call(app, Method::POST, "/login", "", user).await;
+    let cookies = answer.headers.get_all("set-cookie").iter();
+    let pairs = cookies.map(|cookie| cookie.to_str().unwrap().split(';').next().unwrap());
+    pairs.collect::<Vec<_>>().join("; ")
+}
+
+#[tokio::test]
+async fn what_reads_the_session_is_nobody_elses() {
+    for order in ORDERS {
+        let app = app(order, sessions().await.layer(), in_memory().layer());
+        let (alice, bob) = (log_in(&app, "alice").await, log_in(&app, "bob").await);
+        let all = (0..300).map(|n| {
+            let (cookies, user) = [(&*alice, "alice"), (&*bob, "bob"), ("", "nobody")][n % 3];
+            let app = &app;
+            async move {
+                tokio::time::sleep(Duration::from_millis(n as u64 % 17)).await;
+                let answer = call(app, Method::GET, "/me", cookies, "").await;
+                assert_eq!(answer.body, user, "{order:?} {answer:?}");
+                assert!(
+                    answer.says().contains("detail=session"),
+                    "{order:?} {answer:?}"
+                );
+                assert_eq!(answer.header("vary"), "cookie", "{order:?}");
+            }
+        });
+        join_all(all).await;
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_read_it_is_everybodys() {
+    for order in ORDERS {
+        let app = app(order, sessions().await.layer(), in_memory().layer());
+        let alice = log_in(&app, "alice").await;
+        for uri in ["/public", "/holds"] {
+            let first = call(&app, Method::GET, uri, &alice, "").await;
+            assert_eq!(first.says(), "cloakroom; fwd=uri-miss; stored", "{order:?}");
+            call(&app, Method::GET, uri, "", "").await.is_hit();
+        }
+    }
+}
+
+#[tokio::test]
+async fn looking_for_a_session_and_finding_none_is_reading_it() {
+    for order in ORDERS {
+        let app = app(order, sessions().await.layer(), in_memory().layer());
+        for _ in 0..2 {
+            let answer = call(&app, Method::GET, "/looks", "", "").await;
+            let says = "cloakroom; fwd=uri-miss; detail=session";
+            assert_eq!(answer.says(), says, "{order:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_changes_the_session_is_never_stored() {
+    for order in ORDERS {
+        let by_all = |_: &http::request::Parts| std::future::ready(Some("all".to_owned()));
+        let cache = in_memory().layer().principal(by_all);
+        let app = app(order, sessions().await.layer(), cache);
+        for uri in ["/visits", "/out"] {
+            let alice = log_in(&app, "alice").await;
+            let answer = call(&app, Method::GET, uri, &alice, "").await;
+            let says = "cloakroom; fwd=uri-miss; detail=session-changed";
+            assert_eq!(answer.says(), says, "{order:?} {uri}");
+            assert!(answer.headers.contains_key("set-cookie"), "{order:?} {uri}");
+            let next = call(&app, Method::GET, uri, "", "").await;
+            assert_eq!(next.says(), says, "{order:?} {uri}");
+        }
+    }
+}
+
+/// As the facade's `by_user`.
+fn by_user(parts: &http::request::Parts) -> impl Future<Output = Option<String>> + Send + use<> {
+    let session = parts.extensions.get::<LazySession>().cloned();
+    async move {
+        let session = session?.load().await.ok()?;
+        session.user().map(|user| user.to_string())
+    }
+}
+
+#[tokio::test]
+async fn by_user_each_user_has_a_page_and_anonymous_ones_share_none_of_their_own() {
+    let cache = in_memory();
+    let layer = cache.layer().principal(by_user);
+    let app = app(Order::CacheInside, sessions().await.layer(), layer);
+    let (alice, bob) = (log_in(&app, "alice").await, log_in(&app, "bob").await);
+    for (cookies, user) in [(&alice, "alice"), (&bob, "bob")] {
+        for says in ["cloakroom; fwd=uri-miss; stored", "cloakroom; hit; ttl="] {
+            let answer = call(&app, Method::GET, "/me", cookies, "").await;
+            assert!(answer.says().starts_with(says), "{answer:?}");
+            assert_eq!((&*answer.body, answer.header("vary")), (user, "cookie"));
+        }
+    }
+    // Nobody's: what read the session is not stored, what did not is, though the key needed it.
+    for _ in 0..2 {
+        let answer = call(&app, Method::GET, "/me", "", "").await;
+        assert_eq!(answer.says(), "cloakroom; fwd=uri-miss; detail=session");
+    }
+    call(&app, Method::GET, "/public", "", "").await;
+    let shared = call(&app, Method::GET, "/public", "", "").await;
+    shared.is_hit();
+    assert_eq!(shared.header("vary"), "cookie");
+    let again = log_in(&app, "alice").await;
+    call(&app, Method::GET, "/me", &again, "").await.is_hit();
+}
+
+#[tokio::test]
+async fn a_session_that_was_read_on_the_way_in_keeps_the_cache_out() {
+    use axum::{
+        extract::Request,
+        middleware::{Next, from_fn},
+    };
+    let guard = from_fn(async |session: Session, request: Request, next: Next| {
+        // Whoever is here may have told the handler what the session says.
+        drop(session);
+        next.run(request).await
+    });
+    let app: Router = Router::new()
+        .route("/public", routing::get(async || (FRESH, "public")))
+        .layer(in_memory().layer())
+        .layer(guard)
+        .layer(sessions().await.layer());
+    for _ in 0..2 {
+        let answer = call(&app, Method::GET, "/public", "", "").await;
+        assert_eq!(answer.says(), "cloakroom; fwd=bypass; detail=session");
+    }
+}
+
+#[tokio::test]
+async fn the_sessions_layer_writes_on_the_note_that_is_there() {
+    let sessions = sessions().await;
+    let service = sessions
+        .layer()
+        .layer(service_fn(async |request: Request<Body>| {
+            let session = request.extensions().get::<LazySession>().cloned().unwrap();
+            match request.uri().path() {
+                "/read" => drop(session.load().await.unwrap()),
+                "/now" => drop(session.load_now().await.unwrap()),
+                "/write" => session.remove(NAME),
+                "/login" => session.load().await.unwrap().log_in("alice").await.unwrap(),
+                "/out" => session.log_out().await.unwrap(),
+                "/rotate" => session.load().await.unwrap().rotate().await.unwrap(),
+                "/update" => {
+                    let session = session.load().await.unwrap();
+                    session.update(NAME, |_| {}).await.unwrap();
+                }
+                _ => {}
+            }
+            Ok::<_, Infallible>(Response::new(Body::empty()))
+        }));
+    for (path, read, changed) in [
+        ("/", false, false),
+        ("/read", true, false),
+        ("/now", true, false),
+        ("/write", true, true),
+        ("/login", true, true),
+        ("/out", true, true),
+        ("/rotate", true, true),
+        ("/update", true, true),
+    ] {
+        let note = SessionUse::default();
+        let mut request = request(Method::GET, path, &[]);
+        request.extensions_mut().insert(note.clone());
+        service.clone().oneshot(request).await.unwrap();
+        assert_eq!(
+            (note.was_read(), note.was_changed()),
+            (read, changed),
+            "{path}"
+        );
+    }
+}
