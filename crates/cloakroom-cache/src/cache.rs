@@ -242,7 +242,8 @@ impl<K: CacheKey + ?Sized, V: Send + Sync + 'static> Cache<K, V> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves it open whether it has happened.
+    /// Once begun it goes on, also if the future is dropped: a handler whose client goes away after the
+    /// database has changed leaves no old value behind.
     pub async fn invalidate<Q>(&self, key: &Q) -> Result<()>
     where
         K: Borrow<Q>,
@@ -262,16 +263,8 @@ impl<K: CacheKey + ?Sized, V: Send + Sync + 'static> Cache<K, V> {
     ///
     /// As [`invalidate`](Self::invalidate).
     pub async fn invalidate_tag(&self, tag: impl Into<Tag>) -> Result<()> {
-        let inner = &self.inner;
-        let at = inner.store.place(tag.into().0);
-        count(&inner.counters.invalidations);
-        let changed = inner.tags.change(at).await;
-        // A load under way may turn out to bear the tag; who comes now must not wait for it.
-        inner.flights.close_all();
-        changed.map_err(|error| {
-            count(&inner.counters.store_errors);
-            error.into()
-        })
+        let at = self.inner.store.place(tag.into().0);
+        self.inner.invalidate_tag(at).await
     }
 
     /// Changes what a key's value is loaded from: marks the entry, so that nobody keeps a value

@@ -421,10 +421,32 @@ impl<V: Send + Sync + 'static> Inner<V> {
         }
     }
 
-    pub(crate) async fn invalidate(&self, at: Address) -> Result<()> {
+    /// In a task of its own: a caller may be dropped when its client goes away, and the database has
+    /// changed all the same.
+    pub(crate) async fn invalidate(self: &Arc<Self>, at: Address) -> Result<()> {
         count(&self.counters.invalidations);
-        self.dropping(at, News::Entry(at), self.store.invalidate(at))
-            .await
+        let inner = Arc::clone(self);
+        detached(async move {
+            let drop = inner.store.invalidate(at);
+            inner.dropping(at, News::Entry(at), drop).await
+        })
+        .await
+    }
+
+    /// The same for a tag.
+    pub(crate) async fn invalidate_tag(self: &Arc<Self>, at: Address) -> Result<()> {
+        count(&self.counters.invalidations);
+        let inner = Arc::clone(self);
+        detached(async move {
+            let changed = inner.tags.change(at).await;
+            // A load under way may turn out to bear the tag; who comes now must not wait for it.
+            inner.flights.close_all();
+            changed.map_err(|error| {
+                count(&inner.counters.store_errors);
+                error.into()
+            })
+        })
+        .await
     }
 
     /// What this process has of an entry goes before and after the store's. If the store can't be
@@ -503,6 +525,15 @@ impl<V: Send + Sync + 'static> Inner<V> {
         let stale = while_loading.max(on_error).max(Duration::ZERO);
         (fresh, while_loading, fresh.saturating_add(stale))
     }
+}
+
+/// Goes on to its end also if its caller doesn't.
+async fn detached(operation: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
+    let ended = tokio::spawn(operation).await;
+    ended.unwrap_or_else(|_| {
+        let message = "an invalidation did not end: its runtime has";
+        Err(Error::new(ErrorKind::Internal, message))
+    })
 }
 
 /// So long from now, on the runtime's clock.

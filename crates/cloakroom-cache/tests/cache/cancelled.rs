@@ -262,3 +262,44 @@ async fn nobody_hangs_when_the_cache_is_dropped_while_they_wait() {
         assert_eq!(*within(waiter).await.unwrap().unwrap(), "v");
     }
 }
+
+#[tokio::test]
+async fn an_invalidation_whose_caller_goes_away_goes_on() {
+    use std::{pin::pin, task::Poll};
+
+    let (ground, store) = crate::support::Ground::redis().await;
+    let (near, far) = (
+        crate::support::cache(&store),
+        crate::support::cache(&ground.another().await),
+    );
+    for key in ["a", "b"] {
+        let tagged = cloakroom_cache::Load::new("old".to_owned()).tag("t");
+        near.insert(key, tagged).await.unwrap();
+        assert!(far.get(key).await.unwrap().is_some());
+    }
+    let poll_once =
+        |future: &mut std::pin::Pin<&mut dyn Future<Output = cloakroom_cache::Result<()>>>| {
+            let waker = std::task::Waker::noop();
+            assert!(matches!(
+                future
+                    .as_mut()
+                    .poll(&mut std::task::Context::from_waker(waker)),
+                Poll::Pending
+            ));
+        };
+    {
+        let mut by_key = pin!(near.invalidate("a"));
+        poll_once(&mut (by_key.as_mut() as _));
+    }
+    let gone = |key| {
+        let far = &far;
+        move || async move { far.get(key).await.unwrap().is_none() }
+    };
+    assert!(cloakroom_testkit::eventually(crate::support::SOON, gone("a")).await);
+    assert!(far.get("b").await.unwrap().is_some());
+    {
+        let mut by_tag = pin!(near.invalidate_tag("t"));
+        poll_once(&mut (by_tag.as_mut() as _));
+    }
+    assert!(cloakroom_testkit::eventually(crate::support::SOON, gone("b")).await);
+}
