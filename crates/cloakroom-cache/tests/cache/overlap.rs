@@ -2,7 +2,7 @@
 
 use crate::{
     between::{Between, Call, out},
-    support::{Held, SOON, builder, never, value, within},
+    support::{Ground, Held, SOON, builder, never, value, within},
 };
 use cloakroom_cache::{Cache, ErrorKind, Load, WriteError};
 use cloakroom_core::{ManualClock, MemoryStore};
@@ -279,7 +279,18 @@ async fn an_invalidation_in_an_outage_is_seen_here_at_once_and_told_later() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_process_reads_what_it_has_invalidated_and_inserted() {
     let store = Arc::new(MemoryStore::new());
-    let cache = builder(&store).early(1000.0).build().unwrap();
+    reads_its_own(builder(&store).early(1000.0).build().unwrap(), 1500).await;
+}
+
+/// The same where what it did is announced only after it was done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_process_reads_what_it_has_invalidated_and_inserted_on_redis() {
+    let (_ground, store) = Ground::redis().await;
+    let cache = Cache::builder("test", Arc::clone(&store) as _).early(1000.0);
+    reads_its_own(cache.build().unwrap(), 300).await;
+}
+
+async fn reads_its_own(cache: Cache<String, String>, rounds: u64) {
     let (database, round) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicUsize::new(0)));
     let read = |cache: Cache<String, String>, database: Arc<AtomicU64>| async move {
         let load = move || async move {
@@ -292,14 +303,13 @@ async fn a_process_reads_what_it_has_invalidated_and_inserted() {
         let value = cache.get_or_load("k", load).await.unwrap();
         value.parse::<u64>().unwrap()
     };
-    const ROUNDS: u64 = 2000;
     let readers: Vec<_> = (0..4)
         .map(|_| {
             let (cache, database, round) =
                 (cache.clone(), Arc::clone(&database), Arc::clone(&round));
             tokio::spawn(async move {
                 let mut newest = 0;
-                while newest < ROUNDS {
+                while newest < rounds {
                     newest = read(cache.clone(), Arc::clone(&database)).await;
                     round.fetch_add(1, SeqCst);
                     tokio::task::yield_now().await;
@@ -309,7 +319,7 @@ async fn a_process_reads_what_it_has_invalidated_and_inserted() {
         .collect();
     let mut random = fastrand::Rng::with_seed(30);
     let began = std::time::Instant::now();
-    for n in 1..=ROUNDS {
+    for n in 1..=rounds {
         match random.u8(0..4) {
             0 => {
                 database.store(n, SeqCst);
