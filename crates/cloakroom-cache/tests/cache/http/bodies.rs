@@ -112,7 +112,7 @@ async fn what_is_not_to_be_stored_is_not_held_up() {
         let began = Instant::now();
         let service = handler.behind(&in_memory().layer());
         timeout(SOON, response(&service)).await.unwrap();
-        assert!(began.elapsed() < Duration::from_millis(250), "{headers:?}");
+        assert!(began.elapsed() < Duration::from_secs(3), "{headers:?}");
     }
 }
 

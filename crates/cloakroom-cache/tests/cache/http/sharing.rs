@@ -41,7 +41,7 @@ async fn what_is_not_shared_is_made_for_each_and_they_do_not_queue() {
     bodies.dedup();
     assert_eq!(bodies.len(), 50);
     // One run to learn it, and then all at once.
-    assert!(began.elapsed() < MOMENT * 10, "{:?}", began.elapsed());
+    assert!(began.elapsed() < MOMENT * 40, "{:?}", began.elapsed());
 }
 
 #[tokio::test]
@@ -256,8 +256,8 @@ async fn a_change_whose_client_goes_away_invalidates_too() {
     get(&service, "/", &[]).await.is_hit();
     let change = send(&service, request(Method::POST, "/", &[]));
     tokio::time::timeout(MOMENT, change).await.unwrap_err();
-    tokio::time::sleep(MOMENT).await;
-    assert!(get(&service, "/", &[]).await.says().contains("fwd"));
+    let gone = || async { get(&service, "/", &[]).await.says().contains("fwd") };
+    assert!(cloakroom_testkit::eventually(Duration::from_secs(5), gone).await);
 }
 
 #[tokio::test]
