@@ -90,18 +90,6 @@ impl<V> Flights<V> {
         }
     }
 
-    fn tell(&self, what: impl Fn(&Address) -> bool, closes: bool) {
-        let all = self.all();
-        for (_, flights) in all.iter().filter(|(at, _)| what(at)) {
-            for flight in flights {
-                if closes {
-                    flight.open.store(false, Relaxed);
-                }
-                flight.news.notify_one();
-            }
-        }
-    }
-
     fn all(&self) -> MutexGuard<'_, HashMap<Address, Vec<Arc<Flight<V>>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -116,6 +104,14 @@ impl<V> Flight<V> {
             open: AtomicBool::new(true),
         };
         (Arc::new(flight), ticket)
+    }
+
+    /// Something was announced of the entry; if it has changed, nobody joins any more.
+    fn hear(&self, changed: bool) {
+        if changed {
+            self.open.store(false, Relaxed);
+        }
+        self.news.notify_one();
     }
 
     /// The value is being loaded, by this process or another.
@@ -166,14 +162,21 @@ impl<V> Drop for Landing<V> {
 
 impl<V: Send + Sync + 'static> Listener for Flights<V> {
     fn stale(&self, at: Address, revision: Option<u64>) {
-        // 0 is a lease given back: nothing has changed.
-        self.tell(|other| *other == at, revision != Some(0));
+        if let Some(flights) = self.all().get(&at) {
+            // 0 is a lease given back: nothing has changed.
+            let changed = revision != Some(0);
+            flights.iter().for_each(|flight| flight.hear(changed));
+        }
     }
 
     fn all_stale(&self, _: Bucket) {}
 
     fn lost(&self, bucket: Bucket) {
-        self.tell(|at| at.bucket == bucket, false);
+        let all = self.all();
+        let of_bucket = all.iter().filter(|(at, _)| at.bucket == bucket);
+        for flight in of_bucket.flat_map(|(_, flights)| flights) {
+            flight.hear(false);
+        }
     }
 }
 

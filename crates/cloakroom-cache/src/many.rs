@@ -16,11 +16,17 @@ use tokio::sync::{Notify, oneshot};
 
 type Loads<K, V> = Pin<Box<dyn Future<Output = Result<HashMap<K, Load<V>>>> + Send>>;
 
+/// Where a key's load goes.
+type Answer<V> = oneshot::Sender<Result<Load<V>>>;
+
+/// Keys that wait for the call.
+type Gathered<K, V> = Vec<(K, Answer<V>)>;
+
 /// The keys that must be loaded, gathered until all have been asked for.
 struct Batch<K, V> {
     loader: Box<dyn Fn(Vec<K>) -> Loads<K, V> + Send + Sync>,
     /// `None` when the call has been made: who comes later is loaded alone.
-    gathered: Mutex<Option<Vec<(K, oneshot::Sender<Result<Load<V>>>)>>>,
+    gathered: Mutex<Option<Gathered<K, V>>>,
     came: Notify,
 }
 

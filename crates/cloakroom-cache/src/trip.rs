@@ -30,6 +30,7 @@ use tokio::{
     task::{JoinError, JoinHandle},
     time::{Instant, MissedTickBehavior, interval_at, sleep, timeout_at},
 };
+use tracing::Instrument;
 
 /// A loader, about to run.
 pub(crate) type Loader<V> = Pin<Box<dyn Future<Output = Result<Load<V>>> + Send>>;
@@ -84,10 +85,13 @@ impl<V: Send + Sync + 'static> Trip<V> {
     }
 
     pub(crate) fn start(self, loader: Loader<V>) {
-        tokio::spawn(async move {
+        // Of the first caller's span, which may have ended by then.
+        let span = tracing::debug_span!("cache_load", cache = %self.inner.name);
+        let travel = async move {
             let result = self.travel(loader).await;
             self.landing.land(result);
-        });
+        };
+        tokio::spawn(travel.instrument(span));
     }
 
     async fn travel(&self, loader: Loader<V>) -> Result<Arrival<V>> {
@@ -105,7 +109,10 @@ impl<V: Send + Sync + 'static> Trip<V> {
             match self.fetch(want, lease).await {
                 Ok(Fetched::Fresh(stored)) => match self.accept(&stored, fill).await {
                     Ok(Some(arrival)) => return Ok(arrival),
-                    Ok(None) => want = Want::Replace(stored.revision),
+                    Ok(None) if Instant::now() < patience => {
+                        want = Want::Replace(stored.revision);
+                    }
+                    Ok(None) => return Err(self.out_of_patience()),
                     Err(error) => return self.without_store(loader, error).await,
                 },
                 Ok(Fetched::Leased { stale }) => {
@@ -192,8 +199,7 @@ impl<V: Send + Sync + 'static> Trip<V> {
         patience: Instant,
     ) -> Result<bool> {
         if Instant::now() >= patience {
-            count(&self.inner.counters.timeouts);
-            return Err(Error::timed_out(self.inner.policy.load_timeout));
+            return Err(self.out_of_patience());
         }
         let lease = self.inner.store.news().lease(self.at.bucket);
         let is_heard = lease.age(lease.term, self.inner.near.moment()).is_some();
@@ -205,6 +211,11 @@ impl<V: Send + Sync + 'static> Trip<V> {
         let until = later(pause).min(patience);
         let no_word = timeout_at(until, news).await.is_err();
         Ok(no_word && pause >= left)
+    }
+
+    fn out_of_patience(&self) -> Error {
+        count(&self.inner.counters.timeouts);
+        Error::timed_out(self.inner.policy.load_timeout)
     }
 
     /// Loads, with the lease, and puts the value in place.
@@ -302,7 +313,9 @@ impl<V: Send + Sync + 'static> Trip<V> {
             OnUnavailable::Stale(within) => {
                 let mut need = inner.need();
                 need.within = within.max(need.within);
-                if let Some(kept) = inner.near.find(self.at, need) {
+                if let Some(kept) = inner.near.find(self.at, need)
+                    && inner.tags.hold(&kept.value).await.unwrap_or(false)
+                {
                     count(&inner.counters.stale);
                     let from = From::Store;
                     return Ok(Arrival { kept, from });
@@ -336,8 +349,6 @@ impl<V: Send + Sync + 'static> Trip<V> {
     async fn load_only(&self, loader: Loader<V>, fill: Fill<Copy<V>>) -> Result<Arrival<V>> {
         let set_out = fill.read();
         drop(fill);
-        // Newcomers may come after the change.
-        self.inner.flights.close(self.at);
         count(&self.inner.counters.refused);
         match self.run(loader, None).await {
             Loaded::Value(load, _) => Ok(self.unkept(load, set_out)),
@@ -350,7 +361,7 @@ impl<V: Send + Sync + 'static> Trip<V> {
         let inner = &self.inner;
         count(&inner.counters.loads);
         let began = Instant::now();
-        let mut running = Running(tokio::spawn(loader));
+        let mut running = Running(tokio::spawn(loader.in_current_span()));
         let limit = later(inner.policy.load_timeout);
         let result = tokio::select! {
             result = &mut running.0 => result,
@@ -400,7 +411,7 @@ impl<V: Send + Sync + 'static> Trip<V> {
 
     async fn is_abandoned(&self) {
         if self.unattended || self.inner.policy.on_abandoned == OnAbandoned::Finish {
-            std::future::pending().await
+            return std::future::pending().await;
         }
         loop {
             self.flight.is_alone().await;

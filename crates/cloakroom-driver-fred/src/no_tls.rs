@@ -5,7 +5,7 @@ use fred::types::config::Config;
 
 /// No certificates.
 #[derive(Default)]
-pub(crate) struct Trust;
+pub(crate) struct Trust {}
 
 impl Trust {
     pub(crate) fn read(_: &Certificates) -> Result<Self, DriverError> {
@@ -40,7 +40,7 @@ mod tests {
     fn what_needs_tls_is_refused_with_what_adds_it() {
         let endpoint = Endpoint::parse("rediss://cache.internal").unwrap();
         for refused in [
-            Trust.secure(Config::default(), &endpoint).err(),
+            Trust::default().secure(Config::default(), &endpoint).err(),
             Trust::read(&Certificates::default()).err(),
         ] {
             let error = refused.unwrap();

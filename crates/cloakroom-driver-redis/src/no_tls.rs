@@ -6,7 +6,7 @@ use redis::{Client, ConnectionAddr, ConnectionInfo};
 
 /// No certificates.
 #[derive(Default)]
-pub(crate) struct Trust;
+pub(crate) struct Trust {}
 
 impl Trust {
     pub(crate) fn read(_: &Certificates) -> Result<Self, DriverError> {
