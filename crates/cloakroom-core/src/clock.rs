@@ -46,6 +46,14 @@ impl Moment {
         let steady = self.steady - earlier.steady;
         steady.max(self.day - earlier.day).max(Duration::ZERO)
     }
+
+    /// How much time has passed since an earlier moment, and never more: the shorter of what the two
+    /// clocks say. For what must not be forgotten before its time.
+    #[must_use]
+    pub fn since_at_least(self, earlier: Self) -> Duration {
+        let steady = self.steady - earlier.steady;
+        steady.min(self.day - earlier.day).max(Duration::ZERO)
+    }
 }
 
 /// The machine's clock.

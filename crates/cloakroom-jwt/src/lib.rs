@@ -1,0 +1,4 @@
+//! Tokens.
+
+pub mod refresh;
+pub mod revoked;
