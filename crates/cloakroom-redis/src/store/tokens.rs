@@ -33,12 +33,10 @@ impl RedisStore {
         let keys = [self.keys.revoked(bucket)];
         let reply = self.run(bucket, Script::TokenList, &keys, argv).await?;
         let (_, mut rest) = codec::status(reply)?;
-        let mut next = || {
-            rest.next()
-                .ok_or_else(|| corrupt("a list of revocations is short"))
-        };
-        let epoch = codec::text(&codec::bytes(next()?)?)?.to_owned();
-        let mut pairs = codec::array(next()?)?.into_iter();
+        let epoch = latest(rest.next())?;
+        let pairs = rest.next();
+        let pairs = pairs.ok_or_else(|| corrupt("a list of revocations is short"))?;
+        let mut pairs = codec::array(pairs)?.into_iter();
         let mut revoked = Vec::with_capacity(pairs.len() / 2);
         while let Some(digest) = pairs.next() {
             let digest = Digest::from_hex(&codec::bytes(digest)?)?;

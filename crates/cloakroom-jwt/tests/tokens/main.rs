@@ -1,0 +1,7 @@
+//! Tokens: one binary.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod ground;
+mod refresh;
+mod revoked;
