@@ -8,7 +8,7 @@ use cloakroom_jwt::{
     revoked::{Revoked, Subject},
 };
 use cloakroom_redis::RedisStore;
-use cloakroom_testkit::{Direction, Link, RedisServer};
+use cloakroom_testkit::{Direction, Link, RedisServer, eventually};
 use std::{
     sync::{
         Arc, Mutex,
@@ -263,8 +263,20 @@ impl World {
         }
     }
 
+    /// Waits until every instance answers by itself.
+    async fn settle(&self) {
+        let at = place(&self.direct);
+        let token = Token { session: None, at };
+        let all = || async {
+            let mut sets = self.sets.iter();
+            sets.all(|set| set.known(token.subject()) == Some(false))
+        };
+        assert!(eventually(LIMIT, all).await);
+    }
+
     /// Revokes tokens while the link has a fault; how long after a revocation one was accepted.
     async fn worst(&self, fault: Fault) -> Duration {
+        self.settle().await;
         let token = || Token {
             session: None,
             at: place(&self.direct),
