@@ -115,6 +115,21 @@ async fn an_optional_token_may_be_missing_and_not_be_wrong() {
 }
 
 #[tokio::test]
+async fn axums_handlers_take_the_token_from_the_layer() {
+    let token = format!("Bearer {}", saying(&[]));
+    for verifier in [verifier(&ring()), asking(List::Clean)] {
+        let app = || {
+            let routes = Router::new().route("/greet", get(greet));
+            routes.layer(verifier.layer())
+        };
+        assert_eq!(ask(app(), "/greet", Some(&token)).await.2, "alice");
+        // The handler would do without one; the layer doesn't.
+        let (status, challenge, _) = ask(app(), "/greet", None).await;
+        assert_eq!((status, challenge.as_str()), (401, "Bearer"));
+    }
+}
+
+#[tokio::test]
 async fn a_route_without_a_verifier_says_what_to_do_to_the_operator_alone() {
     let bare = Router::new().route("/greet", get(greet));
     let (status, challenge, body) = ask(bare, "/greet", None).await;

@@ -167,7 +167,7 @@ fn of_anothers_document_only_what_is_for_us_is_taken() {
     ];
     let set = |keys: &[String]| format!(r#"{{"keys":[{}]}}"#, keys.join(","));
     let ring = KeyRing::empty();
-    let all = [&others[..], &[ours.clone()]].concat();
+    let all = [&others[..], std::slice::from_ref(&ours)].concat();
     assert_eq!(ring.trust_jwks(&set(&all)).unwrap(), 1);
     assert!(
         verifier(&ring)

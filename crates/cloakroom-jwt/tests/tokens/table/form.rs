@@ -213,9 +213,18 @@ fn size() -> Vec<Row> {
     let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let many: Vec<String> = (0..1_000_000).map(|n| format!("\"c{n}\":1")).collect();
     let many = format!("{{{}}}", many.join(","));
+    // Not every length is one of base64, so both segments are filled.
     let filled = |to: usize| {
-        let sub = |n: usize| saying(&[("sub", Some(&format!("\"{}\"", "a".repeat(n))))]);
-        (0..4096).map(sub).find(|token| token.len() >= to).unwrap()
+        let pad = |n: usize| format!("\"{}\"", "a".repeat(n));
+        let made = |n: usize, m: usize| {
+            let (head, body) = (pad(m), pad(n));
+            let (head, body) = ([("x", Some(&*head))], [("sub", Some(&*body))]);
+            token(&header(&head), &payload(&body))
+        };
+        let room = to - made(1, 0).len();
+        let all = (room * 3 / 4 - 4..).flat_map(|n| (0..4).map(move |m| (n, m)));
+        let mut tokens = all.map(|(n, m)| made(n, m));
+        tokens.find(|token| token.len() == to).unwrap()
     };
     let (full, over) = (filled(4096), filled(4097));
     assert_eq!(full.len(), 4096);

@@ -1,8 +1,10 @@
 //! J13, J14: what the signature is.
 
 use super::{Row, row};
-use crate::forge::{b64, saying, sign};
+use crate::forge::{b64, pair, saying, sign};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use curve25519_dalek::scalar::{Scalar, clamp_integer};
+use ring::{digest, signature::KeyPair as _};
 
 /// The order of the group, little-endian.
 const L: [u8; 32] = [
@@ -55,6 +57,11 @@ pub(super) fn rows() -> Vec<Row> {
         wrong("J14", "R is the identity", part(identity, s)),
         wrong(
             "J14",
+            "R is the identity and the equation holds",
+            part(identity, without_nonce(identity, signed)),
+        ),
+        wrong(
+            "J14",
             "R with its sign turned",
             part(
                 {
@@ -66,6 +73,20 @@ pub(super) fn rows() -> Vec<Row> {
             ),
         ),
     ]
+}
+
+/// The `S` that fits to this `R` of order one under our key: right by the plain rule, though made
+/// without a nonce, and so a signature from which anybody can compute the key.
+fn without_nonce(r: [u8; 32], message: &str) -> [u8; 32] {
+    let sha512 = |parts: &[&[u8]]| {
+        let digest = digest::digest(&digest::SHA512, &parts.concat());
+        <[u8; 64]>::try_from(digest.as_ref()).unwrap()
+    };
+    let (secret, _) = halves(&sha512(&[&[1; 32]]));
+    let secret = Scalar::from_bytes_mod_order(clamp_integer(secret));
+    let public = pair(1);
+    let challenge = sha512(&[&r, public.public_key().as_ref(), message.as_bytes()]);
+    (Scalar::from_bytes_mod_order_wide(&challenge) * secret).to_bytes()
 }
 
 fn halves(signature: &[u8; 64]) -> ([u8; 32], [u8; 32]) {
