@@ -269,6 +269,11 @@ impl Families {
         self.store.end(token.address()).await.map(drop)
     }
 
+    /// For how long a family's end is remembered.
+    pub(crate) fn remembered(&self) -> Duration {
+        self.policy.access_life
+    }
+
     /// Reads a token's text.
     #[must_use]
     pub fn parse(&self, text: &str) -> Option<RefreshToken> {

@@ -46,6 +46,7 @@
 //! | `cache` | yes | [`cache`]: values that are loaded once across all instances, on the same store |
 //! | `redis` | yes | the store on Redis and Valkey, through the `redis` crate |
 //! | `fred` | no | the same through the `fred` crate, by `redis::store_with(FredDriver, …)` |
+//! | `jwt` | no | `jwt`: access tokens, short-lived and signed by keys that rotate |
 //! | `tls` | no | `rediss://` addresses |
 //! | `tower-sessions` | no | a store for tower-sessions 0.14 and 0.15, their `Session` under our layer, axum-login |
 
@@ -65,6 +66,8 @@ pub mod redis;
 
 #[cfg(feature = "cache")]
 pub use cloakroom_cache as cache;
+#[cfg(feature = "jwt")]
+pub use cloakroom_jwt as jwt;
 #[cfg(feature = "tower-sessions")]
 pub use cloakroom_tower_sessions as tower_sessions;
 

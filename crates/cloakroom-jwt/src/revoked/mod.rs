@@ -1,7 +1,9 @@
 //! What was revoked, in this process's memory.
 
+mod check;
 mod set;
 
+pub(crate) use check::{place, session_name};
 use cloakroom_core::{
     Address, Bucket, Channel, Clock, Error, ErrorKind, Listener, Moment, Result, RevocationStore,
     SystemClock,

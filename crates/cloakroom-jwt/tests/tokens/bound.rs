@@ -3,10 +3,7 @@
 use crate::ground::{LIMIT, connect};
 use cloakroom_core::{Address, Digest, Entropy, OsEntropy, SessionStore, Store, Which};
 use cloakroom_driver_redis::RedisDriver;
-use cloakroom_jwt::{
-    refresh::{Families, FamilyPolicy, Login},
-    revoked::{Revoked, Subject},
-};
+use cloakroom_jwt::{Families, FamilyPolicy, Login, Revoked, Subject};
 use cloakroom_redis::RedisStore;
 use cloakroom_testkit::{Direction, Link, RedisServer, eventually};
 use std::{

@@ -2,7 +2,7 @@
 
 use crate::ground::{connect, everywhere};
 use cloakroom_core::{Freshness, Loaded, SessionId, SessionStore, Store, Which};
-use cloakroom_jwt::refresh::{Families, Family, FamilyPolicy, Login, RefreshToken, Used};
+use cloakroom_jwt::{Families, Family, FamilyPolicy, Login, RefreshToken, Used};
 use cloakroom_testkit::RedisServer;
 use std::sync::Arc;
 use time::Duration;

@@ -2,10 +2,7 @@
 
 use crate::ground::{LIMIT, connect, everywhere, proven};
 use cloakroom_core::{Address, Digest, Entropy, OsEntropy, SessionStore, Store, Which};
-use cloakroom_jwt::{
-    refresh::{Families, FamilyPolicy, Login},
-    revoked::{OnUnavailable, Revoked, Subject},
-};
+use cloakroom_jwt::{Families, FamilyPolicy, Login, OnUnavailable, Revoked, Subject};
 use cloakroom_testkit::{RedisServer, eventually};
 use std::sync::Arc;
 use time::Duration;
@@ -93,7 +90,7 @@ async fn the_end_of_a_session_refuses_its_tokens_however_it_comes() {
                     let mut token = family.token.clone();
                     for _ in 0..2 {
                         let used = families.refresh(&token).await.unwrap();
-                        let cloakroom_jwt::refresh::Used::Next(next) = used else {
+                        let cloakroom_jwt::Used::Next(next) = used else {
                             panic!()
                         };
                         token = next.token;
