@@ -209,3 +209,25 @@ fn a_document_ends_the_keys_that_it_lacks_but_not_our_own() {
     thief.trust(public(4, key.kid())).unwrap();
     assert!(ring.trust_jwks(&thief.jwks(now).to_string()).is_err());
 }
+
+#[test]
+fn the_key_that_signed_so_far_ends_when_it_was_told_to() {
+    let now = ManualClock::default().now();
+    let old = SigningKey::from_seed(&[1; 32]).named("k1").unwrap();
+    let ring = KeyRing::new(old);
+    let accepts = || {
+        verifier(&ring)
+            .verify_ignoring_revocation(&saying(&[]))
+            .is_ok()
+    };
+    ring.sign_with(SigningKey::generate().unwrap(), now + Duration::SECOND)
+        .unwrap();
+    assert!(accepts());
+    let back = SigningKey::from_seed(&[1; 32]).named("k1").unwrap();
+    ring.sign_with(back, now).unwrap();
+    assert!(accepts(), "a key that signs again has no end");
+    ring.sign_with(SigningKey::generate().unwrap(), now)
+        .unwrap();
+    assert!(!accepts());
+    assert_eq!(ring.prune(now), 2);
+}
