@@ -60,6 +60,7 @@ fn stale(digest: Digest, revision: u64) -> Stale {
     Stale::One {
         digest,
         revision: Some(revision),
+        remembered: time::Duration::ZERO,
     }
 }
 
@@ -67,6 +68,7 @@ fn ended(digest: Digest) -> Stale {
     Stale::One {
         digest,
         revision: None,
+        remembered: time::Duration::ZERO,
     }
 }
 

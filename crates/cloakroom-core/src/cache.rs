@@ -1,6 +1,9 @@
 //! The contract that every store of cached values keeps.
 
-use crate::{Address, BoxFuture, Bucket, Channel, Digest, Entropy, Health, Result, SessionStore};
+use crate::{
+    Address, BoxFuture, Bucket, Channel, Digest, Entropy, Health, Result, RevocationStore,
+    SessionStore,
+};
 use bytes::Bytes;
 use std::{fmt, sync::Arc};
 use time::Duration;
@@ -72,10 +75,10 @@ pub trait CacheStore: Send + Sync + fmt::Debug + 'static {
     fn change_tag(&self, at: Address) -> BoxFuture<'_, Result<()>>;
 }
 
-/// A store of sessions and of cached values: what `cloakroom::open` opens.
-pub trait Store: SessionStore + CacheStore {}
+/// A store of sessions, of cached values and of revocations: what `cloakroom::open` opens.
+pub trait Store: SessionStore + CacheStore + RevocationStore {}
 
-impl<S: SessionStore + CacheStore> Store for S {}
+impl<S: SessionStore + CacheStore + RevocationStore> Store for S {}
 
 /// An entry, as versions of an application with one schema see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -13,6 +13,10 @@ pub trait Listener: Send + Sync {
     /// Copies of this session are stale: it has this revision now, or `None` if it ended.
     fn stale(&self, at: Address, revision: Option<u64>);
 
+    /// It was revoked, and what was derived from it may live this long. Comes beside
+    /// [`stale`](Self::stale).
+    fn revoked(&self, _at: Address, _lasts: Duration) {}
+
     /// All copies of the bucket are stale, also those that are on their way.
     fn all_stale(&self, bucket: Bucket);
 
@@ -185,6 +189,14 @@ impl Channel {
     /// For stores: a session was written, or ended with `None`.
     pub fn deliver(&self, at: Address, revision: Option<u64>) {
         self.tell(|listener| listener.stale(at, revision));
+    }
+
+    /// For stores: something was revoked of which things may live this long.
+    pub fn deliver_revoked(&self, at: Address, lasts: Duration) {
+        self.tell(|listener| {
+            listener.stale(at, None);
+            listener.revoked(at, lasts);
+        });
     }
 
     /// For stores: all sessions of a bucket ended, or may have.

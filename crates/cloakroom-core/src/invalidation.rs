@@ -1,12 +1,14 @@
 //! What goes over the invalidation channel.
 
 use crate::Digest;
+use time::Duration;
 
 /// "Your copies are stale": published by the very script that made them so.
 ///
 /// On the wire, in words with a space between: the version `1`; the number of the message in its
 /// bucket, each one more than the one before; and either the digest in hex and the new revision in
-/// decimal, with `-` for a session that ended, or `*` when all sessions of the bucket ended.
+/// decimal, with `-` for a session that ended, or `*` when all sessions of the bucket ended. After
+/// `-` may stand for how many milliseconds the end must be remembered.
 ///
 /// ```
 /// use cloakroom_core::{Invalidation, Stale};
@@ -36,6 +38,8 @@ pub enum Stale {
         digest: Digest,
         /// The revision that it has now, or `None` if it ended.
         revision: Option<u64>,
+        /// For how long its end must be remembered by those who accept what was derived from it.
+        remembered: Duration,
     },
     /// Those of every session of the bucket, which have all ended.
     All,
@@ -52,13 +56,22 @@ impl Invalidation {
         };
         let stale = match words.next()? {
             "*" => Stale::All,
-            digest => Stale::One {
-                digest: Digest::from_hex(digest.as_bytes()).ok()?,
-                revision: match words.next()? {
+            digest => {
+                let digest = Digest::from_hex(digest.as_bytes()).ok()?;
+                let revision = match words.next()? {
                     "-" => None,
                     digits => Some(digits.parse().ok()?),
-                },
-            },
+                };
+                let milliseconds = match revision {
+                    None => words.next().map_or(Ok(0), str::parse).ok()?,
+                    Some(_) => 0,
+                };
+                Stale::One {
+                    digest,
+                    revision,
+                    remembered: Duration::milliseconds(milliseconds),
+                }
+            }
         };
         words.next().is_none().then_some(Self { number, stale })
     }

@@ -35,6 +35,7 @@ mod invalidation;
 mod key;
 mod memory;
 mod record;
+mod revocations;
 mod session_use;
 mod store;
 mod touch;
@@ -56,6 +57,7 @@ pub use invalidation::{Invalidation, Stale};
 pub use key::Key;
 pub use memory::MemoryStore;
 pub use record::{Lifetime, Login, Record};
+pub use revocations::{RevocationStore, Revocations, Standing};
 pub use session_use::SessionUse;
 pub use store::{
     BoxFuture, Committed, Created, Ended, Freshness, Health, Limit, Listed, Loaded, MARKED_FOR,

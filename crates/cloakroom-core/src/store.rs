@@ -166,6 +166,9 @@ pub struct NewSession {
     pub login: Option<NewLogin>,
     /// What it holds from the start.
     pub attributes: Attributes,
+    /// What was derived from it, like a token that services check by themselves, may live this long
+    /// after its end: for so long its end is remembered. Zero if there is no such thing.
+    pub outlived_by: Duration,
 }
 
 /// A login to enter into the user's index.

@@ -45,6 +45,11 @@ impl Keys {
         self.named(user.bucket, 'u', user.digest)
     }
 
+    /// What is revoked in a bucket, by when it may be forgotten.
+    pub(crate) fn revoked(&self, bucket: Bucket) -> Bytes {
+        format!("{}x", self.bucket(bucket)).into()
+    }
+
     /// An entry of cached values.
     pub(crate) fn entry(&self, at: Address) -> Bytes {
         self.named(at.bucket, 'c', at.digest)

@@ -47,6 +47,7 @@
 //! | `http-cache` | yes | [`cache::http`]: responses, as a tower layer, made once across all instances |
 //! | `redis` | yes | the store on Redis and Valkey, through the `redis` crate |
 //! | `fred` | no | the same through the `fred` crate, by `redis::store_with(FredDriver, …)` |
+//! | `jwt` | no | `jwt`: access tokens, short-lived and signed by keys that rotate |
 //! | `tls` | no | `rediss://` addresses |
 //! | `tower-sessions` | no | a store for tower-sessions 0.14 and 0.15, their `Session` under our layer, axum-login |
 
@@ -66,6 +67,8 @@ mod open;
 #[cfg(any(feature = "redis", feature = "fred"))]
 pub mod redis;
 
+#[cfg(feature = "jwt")]
+pub use cloakroom_jwt as jwt;
 #[cfg(feature = "tower-sessions")]
 pub use cloakroom_tower_sessions as tower_sessions;
 

@@ -6,8 +6,8 @@ mod values;
 use crate::{
     Address, BoxFuture, Bucket, Buckets, CacheStore, Change, Channel, Clock, Committed, Created,
     Digest, Ended, Entropy, Fetch, Fetched, Freshness, Health, Listed, LoadLease, Loaded,
-    NewSession, NewValue, OsEntropy, Put, Result, Retired, Rotated, SessionStore, Slot,
-    SystemClock, TagVersion, Touch, User, UserHasher, Which,
+    NewSession, NewValue, OsEntropy, Put, Result, Retired, RevocationStore, Revocations, Rotated,
+    SessionStore, Slot, Standing, SystemClock, TagVersion, Touch, User, UserHasher, Which,
 };
 use state::State;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -99,8 +99,12 @@ impl MemoryStore {
         state.sweep(now);
         let result = act(&mut state, now);
         // Still under the lock: who sees the new state has heard of it.
-        for (at, revision) in state.take_news() {
-            self.channel.deliver(at, revision);
+        for news in state.take_news() {
+            if news.remembered > Duration::ZERO {
+                self.channel.deliver_revoked(news.at, news.remembered);
+            } else {
+                self.channel.deliver(news.at, news.revision);
+            }
         }
         result
     }
@@ -216,11 +220,17 @@ impl SessionStore for MemoryStore {
     }
 
     fn revoke<'a>(&'a self, user: &'a User, which: Which) -> BoxFuture<'a, Result<u64>> {
-        self.reply(move |state, _| state.revoke(user, which))
+        self.reply(move |state, now| state.revoke(user, which, now))
     }
 
     fn revoke_everyone(&self) -> BoxFuture<'_, Result<()>> {
-        self.reply(|state, _| state.revoke_everyone())
+        self.reply(|state, now| {
+            state.revoke_everyone(now);
+            // Of what tokens say of their epoch, listeners know by this alone.
+            for bucket in self.buckets.iter() {
+                self.channel.deliver_all(bucket);
+            }
+        })
     }
 
     fn health(&self) -> Health {
@@ -229,6 +239,28 @@ impl SessionStore for MemoryStore {
 
     fn channel(&self) -> Option<Arc<Channel>> {
         Some(Arc::clone(&self.channel))
+    }
+}
+
+impl RevocationStore for MemoryStore {
+    fn layout(&self) -> &Buckets {
+        &self.buckets
+    }
+
+    fn announcements(&self) -> Arc<Channel> {
+        Arc::clone(&self.channel)
+    }
+
+    fn revoke_for(&self, at: Address, lasts: Duration) -> BoxFuture<'_, Result<()>> {
+        self.reply(move |state, now| state.revoke_for(at, lasts, now))
+    }
+
+    fn revocations(&self, bucket: Bucket) -> BoxFuture<'_, Result<Revocations>> {
+        self.reply(move |state, now| state.revocations(bucket, now))
+    }
+
+    fn standing(&self, at: Address) -> BoxFuture<'_, Result<Standing>> {
+        self.reply(move |state, now| state.standing(at, now))
     }
 }
 

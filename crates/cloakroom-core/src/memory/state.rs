@@ -2,8 +2,8 @@
 
 use crate::{
     Address, Bucket, Change, Committed, Created, Digest, Ended, Limit, Listed, Loaded, Login,
-    MARKED_FOR, NewLogin, NewSession, OnLimit, Record, Replaced, Retired, Rotated, Touch, User,
-    Which,
+    MARKED_FOR, NewLogin, NewSession, OnLimit, Record, Replaced, Retired, Revocations, Rotated,
+    Standing, Touch, User, Which,
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -21,13 +21,28 @@ pub(super) struct State {
     expiry: BTreeSet<(OffsetDateTime, Digest)>,
     users: HashMap<Digest, BTreeSet<(u64, Digest)>>,
     logins: u64,
-    news: Vec<(Address, Option<u64>)>,
+    news: Vec<News>,
+    /// What is remembered as revoked, and until when.
+    revoked: HashMap<Address, OffsetDateTime>,
+    /// How often everyone's sessions were ended.
+    epoch: u64,
+}
+
+/// What listeners shall hear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct News {
+    pub(super) at: Address,
+    /// `None` if it ended.
+    pub(super) revision: Option<u64>,
+    /// For how long its end is remembered.
+    pub(super) remembered: Duration,
 }
 
 #[derive(Debug)]
 struct Slot {
     bucket: Bucket,
     deadline: OffsetDateTime,
+    outlived_by: Duration,
     held: Held,
 }
 
@@ -70,8 +85,8 @@ impl State {
         }
     }
 
-    /// What was written or ended since the last time: its revision now, or `None` if it ended.
-    pub(super) fn take_news(&mut self) -> Vec<(Address, Option<u64>)> {
+    /// What was written or ended since the last time.
+    pub(super) fn take_news(&mut self) -> Vec<News> {
         std::mem::take(&mut self.news)
     }
 
@@ -99,7 +114,7 @@ impl State {
             return Created::Collision;
         }
         let evicted = match &new.login {
-            Some(login) => match self.make_room(login) {
+            Some(login) => match self.make_room(login, now) {
                 Some(evicted) => evicted,
                 None => return Created::LimitReached,
             },
@@ -111,6 +126,9 @@ impl State {
             (login.user.digest, self.logins)
         });
         self.put(new.at.bucket, Arc::new(fresh(new, now)), owner);
+        if let Some(slot) = self.slots.get_mut(&new.at.digest) {
+            slot.outlived_by = new.outlived_by;
+        }
         Created::Done {
             at: now,
             evicted,
@@ -151,7 +169,11 @@ impl State {
             record.live(lifetime, now);
         }
         self.update(slide(record, now));
-        self.news.push((at, Some(revision)));
+        self.news.push(News {
+            at,
+            revision: Some(revision),
+            remembered: Duration::ZERO,
+        });
         Committed::Done { revision }
     }
 
@@ -186,8 +208,12 @@ impl State {
         record.digest = to;
         record.revision += 1;
         let revision = record.revision;
+        let outlived_by = self.outlived_by(at.digest);
         self.mark(at, Mark::Superseded, now);
         self.put(at.bucket, Arc::new(slide(record, now)), owner);
+        if let Some(slot) = self.slots.get_mut(&to) {
+            slot.outlived_by = outlived_by;
+        }
         Rotated::Done { revision }
     }
 
@@ -217,7 +243,7 @@ impl State {
         self.records_of(user.digest).filter_map(listed).collect()
     }
 
-    pub(super) fn revoke(&mut self, user: &User, which: Which) -> u64 {
+    pub(super) fn revoke(&mut self, user: &User, which: Which, now: OffsetDateTime) -> u64 {
         let ends = |record: &Record| match which {
             Which::One(handle) => record.handle == handle,
             Which::Others(keep) => record.handle != keep,
@@ -229,17 +255,60 @@ impl State {
             .map(|r| r.digest)
             .collect();
         for digest in &doomed {
-            self.finish(*digest);
+            self.finish(*digest, now);
         }
         doomed.len() as u64
     }
 
-    pub(super) fn revoke_everyone(&mut self) {
+    pub(super) fn revoke_for(&mut self, at: Address, lasts: Duration, now: OffsetDateTime) {
+        let until = now.saturating_add(lasts);
+        let known = self.revoked.entry(at).or_insert(until);
+        *known = until.max(*known);
+        self.news.push(News {
+            at,
+            revision: None,
+            remembered: lasts,
+        });
+    }
+
+    pub(super) fn revocations(&mut self, bucket: Bucket, now: OffsetDateTime) -> Revocations {
+        self.revoked.retain(|_, until| *until > now);
+        let of_bucket = self.revoked.iter().filter(|(at, _)| at.bucket == bucket);
+        Revocations {
+            epoch: self.epoch_name(),
+            revoked: of_bucket
+                .map(|(at, until)| (at.digest, *until - now))
+                .collect(),
+        }
+    }
+
+    pub(super) fn standing(&self, at: Address, now: OffsetDateTime) -> Standing {
+        let left = self.revoked.get(&at).map(|until| *until - now);
+        Standing {
+            revoked: left.filter(|left| left.is_positive()),
+            epoch: self.epoch_name(),
+        }
+    }
+
+    fn epoch_name(&self) -> String {
+        match self.epoch {
+            0 => String::new(),
+            epoch => epoch.to_string(),
+        }
+    }
+
+    fn outlived_by(&self, digest: Digest) -> Duration {
+        let slot = self.slots.get(&digest);
+        slot.map_or(Duration::ZERO, |slot| slot.outlived_by)
+    }
+
+    pub(super) fn revoke_everyone(&mut self, now: OffsetDateTime) {
+        self.epoch += 1;
         let live = self.slots.iter();
         let live = live.filter(|(_, slot)| matches!(slot.held, Held::Live { .. }));
         let doomed: Vec<_> = live.map(|(digest, _)| *digest).collect();
         for digest in doomed {
-            self.finish(digest);
+            self.finish(digest, now);
         }
     }
 
@@ -252,7 +321,7 @@ impl State {
     }
 
     /// Ends the user's oldest sessions until one more fits, and says how many; `None` refuses.
-    fn make_room(&mut self, login: &NewLogin) -> Option<u64> {
+    fn make_room(&mut self, login: &NewLogin, now: OffsetDateTime) -> Option<u64> {
         let Some(Limit { max, at_limit }) = login.limit else {
             return Some(0);
         };
@@ -266,7 +335,7 @@ impl State {
             return None;
         }
         for digest in &held[..excess] {
-            self.finish(*digest);
+            self.finish(*digest, now);
         }
         Some(excess as u64)
     }
@@ -294,6 +363,7 @@ impl State {
         let slot = Slot {
             bucket,
             deadline,
+            outlived_by: Duration::ZERO,
             held,
         };
         self.slots.insert(digest, slot);
@@ -332,12 +402,13 @@ impl State {
     /// Leaves nothing of a session but a mark.
     fn mark(&mut self, at: Address, mark: Mark, now: OffsetDateTime) {
         let Address { bucket, digest } = at;
-        self.finish(digest);
+        self.finish(digest, now);
         let deadline = now.saturating_add(MARKED_FOR);
         let held = Held::Marked(mark);
         let slot = Slot {
             bucket,
             deadline,
+            outlived_by: Duration::ZERO,
             held,
         };
         self.slots.insert(digest, slot);
@@ -345,10 +416,20 @@ impl State {
     }
 
     /// Leaves nothing of a session.
-    fn finish(&mut self, digest: Digest) {
+    fn finish(&mut self, digest: Digest, now: OffsetDateTime) {
         if let Some(slot) = self.slots.get(&digest) {
-            let bucket = slot.bucket;
-            self.news.push((Address { bucket, digest }, None));
+            let (bucket, remembered) = (slot.bucket, slot.outlived_by);
+            let at = Address { bucket, digest };
+            if remembered > Duration::ZERO {
+                self.revoke_for(at, remembered, now);
+            } else {
+                let revision = None;
+                self.news.push(News {
+                    at,
+                    revision,
+                    remembered,
+                });
+            }
         }
         self.remove(digest);
     }

@@ -146,8 +146,17 @@ impl Heard {
                 let heard = listening.number.unwrap_or(number);
                 channel.counted(bucket, listening.term, heard);
                 match stale {
-                    Stale::One { digest, revision } => {
-                        channel.deliver(Address { bucket, digest }, revision);
+                    Stale::One {
+                        digest,
+                        revision,
+                        remembered,
+                    } => {
+                        let at = Address { bucket, digest };
+                        if remembered.is_zero() {
+                            channel.deliver(at, revision);
+                        } else {
+                            channel.deliver_revoked(at, remembered);
+                        }
                     }
                     Stale::All => channel.deliver_all(bucket),
                 }

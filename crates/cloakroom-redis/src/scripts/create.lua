@@ -39,7 +39,11 @@ if epoch() ~= '' then
   fields[#fields + 1] = '~e'
   fields[#fields + 1] = epoch()
 end
-for i = 17, #ARGV do fields[#fields + 1] = ARGV[i] end
+if ARGV[17] ~= '0' then
+  fields[#fields + 1] = '~j'
+  fields[#fields + 1] = ARGV[17]
+end
+for i = 18, #ARGV do fields[#fields + 1] = ARGV[i] end
 hset(key, fields)
 redis.call('PEXPIRE', key, math.min(idle, absolute))
 

@@ -35,6 +35,9 @@ scripts! {
     CacheDrop = "cache_drop.lua",
     TagRead = "tag_read.lua",
     TagChange = "tag_change.lua",
+    TokenRevoke = "token_revoke.lua",
+    TokenList = "token_list.lua",
+    TokenStanding = "token_standing.lua",
 }
 
 impl Script {

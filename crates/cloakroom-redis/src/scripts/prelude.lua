@@ -62,10 +62,25 @@ end
 -- half of a script, then the half is a ghost that the next look clears away, and never a session
 -- that no list shows and no revocation finds.
 
--- Leaves nothing of a session. Its index is dealt with by the caller.
+-- Remembers that something is revoked, for so many milliseconds, and says so.
+local function revoke_for(digest, lasts)
+  local key = prefix .. 'x'
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', text(now))
+  redis.call('ZADD', key, 'GT', text(now + lasts), digest)
+  outlive(key, tonumber(lasts))
+  announce(digest, '-', lasts)
+end
+
+-- Leaves nothing of a session, but what its tokens are refused by, if it has any. Its index is dealt
+-- with by the caller.
 local function finish(digest)
+  local outlived_by = redis.call('HGET', record(digest), '~j')
   redis.call('DEL', record(digest))
-  announce(digest, '-')
+  if outlived_by then
+    revoke_for(digest, outlived_by)
+  else
+    announce(digest, '-')
+  end
 end
 
 -- Leaves nothing of a session but a mark of how its id ended, for MARKED_FOR milliseconds:

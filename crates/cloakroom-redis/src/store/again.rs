@@ -34,6 +34,8 @@ pub(super) struct Recent {
     ended: Mutex<VecDeque<Said>>,
     /// What was invalidated, apart: there may be so much of it.
     invalidated: Mutex<VecDeque<Said>>,
+    /// What was revoked by itself, and for how long it is to be remembered.
+    revoked: Mutex<VecDeque<(Instant, Address, time::Duration)>>,
     /// When everyone's sessions were ended, and what the epoch since then is called.
     epoch: Mutex<Option<(Instant, String)>>,
 }
@@ -69,6 +71,28 @@ impl Recent {
             all.pop_front();
         }
         all.push_back(Said { when, at, how });
+    }
+
+    /// Remembers that something was revoked.
+    pub(super) fn note_revoked(&self, at: Address, lasts: time::Duration) {
+        let when = Instant::now();
+        let mut all = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = |(when, ..): &(Instant, Address, time::Duration)| when.elapsed() > REMEMBERED;
+        while all.len() >= MOST || all.front().is_some_and(old) {
+            all.pop_front();
+        }
+        all.push_back((when, at, lasts));
+    }
+
+    /// What was revoked, and for how long more it is to be remembered.
+    fn revoked(&self) -> Vec<(Address, time::Duration)> {
+        let all = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = |(when, at, lasts): &(Instant, Address, time::Duration)| {
+            let passed = time::Duration::try_from(when.elapsed()).ok()?;
+            let left = *lasts - passed;
+            left.is_positive().then_some((*at, left))
+        };
+        all.iter().filter_map(left).collect()
     }
 
     /// Remembers that everyone's sessions were ended.
@@ -160,6 +184,18 @@ async fn say_all(recent: &Recent, servers: &Servers, keys: &Keys) -> Result<usiz
         say(servers, keys, script, &ended).await?;
         said += ended.len();
     }
+    let revoked = recent.revoked();
+    let run = |(at, left): &(Address, time::Duration)| Run {
+        bucket: at.bucket,
+        keys: vec![keys.revoked(at.bucket)],
+        argv: Arguments::new(keys.bucket(at.bucket), servers.publish())
+            .digest(at.digest)
+            .milliseconds(*left)
+            .into_vec(),
+    };
+    let runs = revoked.iter().map(run).collect();
+    servers.run_many(Script::TokenRevoke, runs).await?;
+    said += revoked.len();
     for how in [How::Invalidated, How::Changed] {
         let stale = recent.of(how);
         say_stale(servers, keys, how, &stale).await?;

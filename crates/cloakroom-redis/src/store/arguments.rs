@@ -72,7 +72,8 @@ impl Arguments {
             .flag(new.lifetime.remembered)
             .number(&new.revision)
             .number(&new.attributes.size())
-            .login(new.login.as_ref());
+            .login(new.login.as_ref())
+            .milliseconds(new.outlived_by);
         new.attributes.iter().fold(argv, |argv, (name, value)| {
             argv.bytes(keys::field(name)).bytes(value.clone())
         })

@@ -4,6 +4,7 @@ mod again;
 mod arguments;
 mod builder;
 mod durability;
+mod tokens;
 mod values;
 
 use crate::{

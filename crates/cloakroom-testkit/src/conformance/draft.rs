@@ -80,6 +80,7 @@ pub fn anonymous(bucket: Bucket) -> NewSession {
         revision: 1,
         login: None,
         attributes: Attributes::default(),
+        outlived_by: time::Duration::ZERO,
     }
 }
 

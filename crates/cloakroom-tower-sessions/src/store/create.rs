@@ -158,6 +158,7 @@ impl SharedStore {
             revision: 1,
             login,
             attributes: draft.attributes.clone(),
+            outlived_by: time::Duration::ZERO,
         };
         match sessions.store().create(&new).await? {
             Created::Done { .. } => Ok(true),

@@ -37,6 +37,7 @@ impl Visit {
                 revision: draft.revision,
                 login: draft.login.clone(),
                 attributes: draft.attributes.clone(),
+                outlived_by: time::Duration::ZERO,
             };
             match inner.noting(inner.store.create(&new).await)? {
                 Created::Done { at, evicted, late } => {

@@ -1,0 +1,133 @@
+//! Logins by tokens, as an application uses them.
+
+use crate::ground::{LIMIT, everywhere};
+use cloakroom_core::{MemoryStore, SessionStore, Store};
+use cloakroom_jwt::{
+    KeyRing, LoginService, Pair, Refreshed, Refusal, SigningKey, Tokens, Verifier,
+};
+use cloakroom_testkit::eventually;
+use std::sync::Arc;
+
+async fn service(store: &Arc<dyn Store>, ring: &KeyRing) -> LoginService {
+    let tokens = Tokens::builder(ring.clone(), "https://login.example").audience("shop");
+    let service = LoginService::builder(Arc::clone(store), tokens);
+    service.build().await.unwrap()
+}
+
+fn ring() -> KeyRing {
+    KeyRing::new(SigningKey::generate().unwrap())
+}
+
+async fn is_revoked_soon(verifier: &Verifier, pair: &Pair) -> bool {
+    let token = pair.access.token();
+    let refused = || async { matches!(verifier.verify(token).await, Err(Refusal::Revoked)) };
+    eventually(LIMIT, refused).await
+}
+
+#[tokio::test]
+async fn a_login_is_checked_renewed_and_ended_on_any_instance() {
+    everywhere(|a, b| async move {
+        let ring = ring();
+        let (blue, green) = (service(&a, &ring).await, service(&b, &ring).await);
+        let scope = Some("cart:write".parse().unwrap());
+        let pair = blue.log_in("alice", Some("phone"), scope).await.unwrap();
+        let verified = green.verifier().verify(pair.access.token()).await.unwrap();
+        assert_eq!(verified.registered().subject, "alice");
+        assert!(verified.require_scope("cart:write").is_ok());
+        let Refreshed::Pair(next) = green.refresh(&pair.refresh.expose_secret()).await.unwrap()
+        else {
+            panic!("not renewed");
+        };
+        let verified = blue.verifier().verify(next.access.token()).await.unwrap();
+        assert!(verified.require_scope("cart:write").is_ok());
+        assert_eq!(green.list("alice").await.unwrap().len(), 1);
+        blue.log_out(&next.refresh.expose_secret()).await.unwrap();
+        for pair in [&pair, &*next] {
+            assert!(is_revoked_soon(&green.verifier(), pair).await);
+            assert!(is_revoked_soon(&blue.verifier(), pair).await);
+        }
+        assert!(matches!(
+            green.refresh(&next.refresh.expose_secret()).await.unwrap(),
+            Refreshed::Gone
+        ));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_token_one_login_a_user_and_everyone_are_revoked_apart() {
+    everywhere(|a, b| async move {
+        let ring = ring();
+        let (blue, green) = (service(&a, &ring).await, service(&b, &ring).await);
+        let verifier = green.verifier();
+        let is_good = |pair: &Pair| {
+            let token = pair.access.token().to_owned();
+            let verifier = verifier.clone();
+            async move { verifier.verify(&token).await.is_ok() }
+        };
+        let log_in = |user: &'static str| {
+            let blue = blue.clone();
+            async move { blue.log_in(user, None, None).await.unwrap() }
+        };
+        let (one, two, bob) = (
+            log_in("alice").await,
+            log_in("alice").await,
+            log_in("bob").await,
+        );
+        blue.revoke_token(one.access.registered()).await.unwrap();
+        assert!(is_revoked_soon(&verifier, &one).await);
+        // Its login goes on.
+        let Refreshed::Pair(one) = blue.refresh(&one.refresh.expose_secret()).await.unwrap() else {
+            panic!("its login ended")
+        };
+        assert!(is_good(&one).await && is_good(&two).await);
+        let first = blue.list("alice").await.unwrap()[0].handle;
+        assert!(blue.revoke_login("alice", first).await.unwrap());
+        assert!(!blue.revoke_login("bob", first).await.unwrap());
+        assert!(is_revoked_soon(&verifier, &one).await);
+        assert!(is_good(&two).await);
+        assert_eq!(blue.revoke_user("alice").await.unwrap(), 1);
+        assert!(is_revoked_soon(&verifier, &two).await);
+        assert!(is_good(&bob).await);
+        blue.revoke_everyone().await.unwrap();
+        assert!(is_revoked_soon(&verifier, &bob).await);
+        assert!(is_good(&log_in("bob").await).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn neither_token_is_taken_for_the_other_nor_for_a_session() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let service = service(&store, &ring()).await;
+    let pair = service.log_in("alice", None, None).await.unwrap();
+    let refresh = pair.refresh.expose_secret();
+    assert!(service.verifier().verify(&refresh).await.is_err());
+    assert!(matches!(
+        service.refresh(pair.access.token()).await.unwrap(),
+        Refreshed::Gone
+    ));
+    let sid = pair.access.registered().session.clone().unwrap();
+    for id in [
+        &refresh,
+        &refresh[5..],
+        &refresh[5..37],
+        &sid,
+        pair.access.token(),
+    ] {
+        let id = cloakroom_core::SessionId::parse(id, store.buckets());
+        let at = id.and_then(|id| id.address(store.buckets()));
+        if let Some(at) = at {
+            let need = cloakroom_core::Freshness::NOW;
+            assert_eq!(
+                store.load(at, need).await.unwrap(),
+                cloakroom_core::Loaded::Absent
+            );
+        }
+    }
+    // What the access token says leads to no refresh token.
+    assert!(matches!(
+        service.refresh(&sid).await.unwrap(),
+        Refreshed::Gone
+    ));
+}
