@@ -191,8 +191,11 @@ impl<K: CacheKey + ?Sized, V: Send + Sync + 'static> Cache<K, V> {
         let tags = inner.tags.now(&load.tags).await?;
         let times = inner.times(&load);
         let (mut copy, stored) = inner.made(at, load.value, Duration::ZERO, tags, times)?;
-        if stored.bytes.len() > inner.policy.max_size || !load.keep {
-            count(&inner.counters.too_large);
+        let too_large = stored.bytes.len() > inner.policy.max_size;
+        if too_large || !load.keep {
+            if too_large {
+                count(&inner.counters.too_large);
+            }
             return inner.invalidate(at).await;
         }
         inner.failures.forget(at);
@@ -238,7 +241,7 @@ impl<K: CacheKey + ?Sized, V: Send + Sync + 'static> Cache<K, V> {
     /// # Errors
     ///
     /// [`Unavailable`](crate::ErrorKind::Unavailable): other instances may serve the old value until
-    /// the store was told. It is told again and again, for as long as this process runs.
+    /// the store was told. It is told again and again, for as long as the cache lives.
     ///
     /// # Cancel safety
     ///

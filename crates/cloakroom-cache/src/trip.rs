@@ -279,7 +279,10 @@ impl<V: Send + Sync + 'static> Trip<V> {
                 self.give_back(lease).await;
                 return Ok(self.unkept(load, set_out));
             }
-            Err(error) if error.is_unavailable() => return Ok(self.unkept(load, set_out)),
+            Err(error) if error.is_unavailable() => {
+                self.give_back_beside(lease);
+                return Ok(self.unkept(load, set_out));
+            }
             Err(error) => {
                 self.give_back(lease).await;
                 return Err(error);
@@ -324,6 +327,8 @@ impl<V: Send + Sync + 'static> Trip<V> {
             Err(error) => {
                 count(&inner.counters.store_errors);
                 tracing::debug!(%error, cache = %inner.name, "a loaded value was not stored");
+                // A server that is full refuses values, and takes leases back.
+                self.give_back_beside(lease);
                 let kept = fill.keep(Arc::new(copy), set_out);
                 Ok(Arrival { kept, from })
             }
@@ -460,11 +465,13 @@ impl<V: Send + Sync + 'static> Trip<V> {
     }
 
     async fn give_back(&self, lease: LoadLease) {
-        let inner = &self.inner;
-        if let Err(error) = inner.store.release(inner.slot(self.at), lease).await {
-            count(&inner.counters.store_errors);
-            tracing::debug!(%error, cache = %inner.name, "a load lease was not given back; it ends by itself");
-        }
+        self.inner.give_back(self.at, lease).await;
+    }
+
+    /// The same, where those who wait for the value must not wait for it.
+    fn give_back_beside(&self, lease: LoadLease) {
+        let (inner, at) = (Arc::clone(&self.inner), self.at);
+        tokio::spawn(async move { inner.give_back(at, lease).await });
     }
 
     /// Remembers that the load failed, where that is wished, and sees to it that a stale value can be
@@ -534,6 +541,13 @@ impl<V: Send + Sync + 'static> Trip<V> {
 }
 
 impl<V: Send + Sync + 'static> Inner<V> {
+    async fn give_back(&self, at: Address, lease: LoadLease) {
+        if let Err(error) = self.store.release(self.slot(at), lease).await {
+            count(&self.counters.store_errors);
+            tracing::debug!(%error, cache = %self.name, "a load lease was not given back; it ends by itself");
+        }
+    }
+
     pub(crate) fn made(
         &self,
         at: Address,

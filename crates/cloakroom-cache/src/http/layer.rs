@@ -91,7 +91,7 @@ impl ResponseCache {
     ///
     /// [`Config`](ErrorKind::Config) if it is no address.
     /// [`Unavailable`](ErrorKind::Unavailable): other instances may serve old responses until the store
-    /// was told. It is told again and again, for as long as this process runs.
+    /// was told. It is told again and again, for as long as the cache lives.
     ///
     /// # Cancel safety
     ///

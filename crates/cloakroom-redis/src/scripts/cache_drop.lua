@@ -22,7 +22,8 @@ if mark ~= '' then
   last = math.max(last, now + lasts)
 end
 if #marks > 0 then
-  redis.call('HSET', key, 'm', text(last), unpack(marks))
+  redis.call('HSET', key, 'm', text(last))
+  hset(key, marks)
   redis.call('PEXPIRE', key, text(last - now))
 end
 announce(digest, '-')
