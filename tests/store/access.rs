@@ -1,7 +1,10 @@
 //! Passwords and permissions.
 
 use cloakroom::redis::{FredDriver, RedisDriver};
-use cloakroom_core::{Clock, Created, ErrorKind, Freshness, SessionStore, SystemClock, Which};
+use cloakroom_core::{
+    Clock, Created, Digest, ErrorKind, Fetch, Freshness, LoadLease, NewValue, OsEntropy,
+    SessionStore, Slot, Store, SystemClock, Want, Which,
+};
 use cloakroom_redis::{Driver, Durability, RedisStore, RedisStoreBuilder};
 use cloakroom_testkit::conformance::Instance;
 use cloakroom_testkit::conformance::draft::{Draft, login, set};
@@ -89,6 +92,9 @@ async fn the_permissions_in_the_manual_suffice() {
     let lease = || channel.lease(store.buckets().get(0).unwrap());
     let proven = || async { lease().age(lease().term, SystemClock.moment()).is_some() };
     assert!(eventually(LIMIT, proven).await, "it can listen");
+    everything_else(&*store).await;
+    server.command(&["SCRIPT", "FLUSH"]).await;
+    everything_else(&*store).await;
     let store = Instance::new(store);
     everything(&store).await;
     server.command(&["SCRIPT", "FLUSH"]).await;
@@ -132,7 +138,9 @@ async fn the_fred_driver_needs_two_more_and_says_so() {
     assert_eq!(error.kind(), ErrorKind::Config, "{error}");
     assert!(error.to_string().contains("multi"), "{error}");
     set_user(&server, &[&documented()[..], &["+multi", "+exec"]].concat()).await;
-    everything(&Instance::new(Arc::new(store().await.unwrap()))).await;
+    let store = Arc::new(store().await.unwrap());
+    everything_else(&*store).await;
+    everything(&Instance::new(store)).await;
 }
 
 /// Every operation, in each of its ways through a script; every one fails the test on an error.
@@ -199,11 +207,48 @@ async fn each_permission_in_the_manual_is_needed() {
     }
 }
 
+/// The same of cached values and revocations.
+pub(crate) async fn everything_else(store: &dyn Store) {
+    let at = store.place(Digest::from_bytes([7; 16]));
+    let slot = Slot { at, schema: 1 };
+    let [lease, mark] = [(); 2].map(|()| LoadLease::generate(&OsEntropy).unwrap());
+    let minute = time::Duration::MINUTE;
+    let (want, lasts) = (Want::Missing, minute);
+    let fetch = Fetch {
+        slot,
+        want,
+        lease,
+        lasts,
+    };
+    let value = NewValue {
+        bytes: "value".into(),
+        fresh_for: minute,
+        usable_for: minute,
+    };
+    store.fetch(&fetch).await.unwrap();
+    store.fetch(&fetch).await.unwrap();
+    store.extend(slot, lease, minute).await.unwrap();
+    store.put(slot, lease, &value).await.unwrap();
+    store.release(slot, lease).await.unwrap();
+    store.insert(slot, &value).await.unwrap();
+    store.mark(at, mark, minute).await.unwrap();
+    store.unmark(at, mark).await.unwrap();
+    store.invalidate(at).await.unwrap();
+    store.tag(at).await.unwrap();
+    store.change_tag(at).await.unwrap();
+    store.revoke_for(at, minute).await.unwrap();
+    store.standing(at).await.unwrap();
+    store.revocations(at.bucket).await.unwrap();
+}
+
 async fn fails_somewhere(server: &RedisServer, store: RedisStore) -> bool {
-    let (store, mut failed) = (Instance::new(Arc::new(store)), false);
+    let (store, mut failed) = (Arc::new(store), false);
     for _ in 0..2 {
-        let store = store.clone();
-        let run = tokio::spawn(async move { everything(&store).await });
+        let store = Arc::clone(&store);
+        let run = tokio::spawn(async move {
+            everything_else(&*store).await;
+            everything(&Instance::new(store)).await;
+        });
         failed |= run.await.is_err();
         server.command(&["SCRIPT", "FLUSH"]).await;
     }

@@ -178,6 +178,10 @@ impl<V: Send + Sync + 'static> Listener for Flights<V> {
 
     fn all_stale(&self, _: Bucket) {}
 
+    fn tag_changed(&self) {
+        self.close_all();
+    }
+
     fn lost(&self, bucket: Bucket) {
         let all = self.all();
         let of_bucket = all.iter().filter(|(at, _)| at.bucket == bucket);

@@ -439,8 +439,6 @@ impl<V: Send + Sync + 'static> Inner<V> {
         let inner = Arc::clone(self);
         detached(async move {
             let changed = inner.tags.change(at).await;
-            // A load under way may turn out to bear the tag; who comes now must not wait for it.
-            inner.flights.close_all();
             changed.map_err(|error| {
                 count(&inner.counters.store_errors);
                 error.into()

@@ -2,7 +2,7 @@
 
 use cloakroom_core::{Address, CacheStore, LoadLease, Result};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -42,6 +42,14 @@ pub(crate) enum News {
     Tag(Address),
     /// Whoever set this mark has made the change, or never will.
     Mark(Address, LoadLease),
+}
+
+impl News {
+    fn at(self) -> Address {
+        match self {
+            Self::Entry(at) | Self::Tag(at) | Self::Mark(at, _) => at,
+        }
+    }
 }
 
 impl Pending {
@@ -107,9 +115,12 @@ async fn say(told: Weak<Told>) {
             return;
         };
         let all: Vec<_> = told.all().news.iter().map(|(n, at)| (*n, *at)).collect();
+        // A server that is away is asked once, and keeps nobody from telling the others.
+        let mut away = HashSet::new();
         for (news, number) in all {
-            if told.tell(news, number).await.is_err() {
-                break;
+            let bucket = news.at().bucket;
+            if !away.contains(&bucket) && told.tell(news, number).await.is_err() {
+                away.insert(bucket);
             }
         }
         let rest = told.all();

@@ -129,8 +129,10 @@ impl Tags {
             self.pending.add(News::Tag(at));
         }
         write.found(None);
-        // Other caches of this process know it as soon as this one does.
+        // Other caches of this process know it as soon as this one does. A load under way, in any of
+        // them, may turn out to bear the tag; who comes now must not wait for it.
         self.store.news().deliver(at, None);
+        self.store.news().tag_changed();
         changed
     }
 

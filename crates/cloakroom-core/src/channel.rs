@@ -17,6 +17,9 @@ pub trait Listener: Send + Sync {
     /// [`stale`](Self::stale).
     fn revoked(&self, _at: Address, _lasts: Duration) {}
 
+    /// This process has changed a tag: values that are on their way may turn out to bear it.
+    fn tag_changed(&self) {}
+
     /// All copies of the bucket are stale, also those that are on their way.
     fn all_stale(&self, bucket: Bucket);
 
@@ -197,6 +200,11 @@ impl Channel {
             listener.stale(at, None);
             listener.revoked(at, lasts);
         });
+    }
+
+    /// Tells all listeners of this process that it has changed a tag, before who changed it goes on.
+    pub fn tag_changed(&self) {
+        self.tell(|listener| listener.tag_changed());
     }
 
     /// For stores: all sessions of a bucket ended, or may have.

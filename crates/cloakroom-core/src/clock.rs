@@ -50,13 +50,12 @@ impl Moment {
         Duration::nanoseconds(steady.max(day).max(0))
     }
 
-    /// How much time has passed since an earlier moment, and never more: the shorter of what the two
-    /// clocks say. For what must not be forgotten before its time.
+    /// How much time has passed since an earlier moment by the steady clock alone, which nobody sets:
+    /// never more than has. For what must not be forgotten before its time.
     #[must_use]
     pub fn since_at_least(self, earlier: Self) -> Duration {
         let steady = self.steady.saturating_sub(earlier.steady);
-        let day = self.day.saturating_sub(earlier.day);
-        Duration::nanoseconds(steady.min(day).max(0))
+        Duration::nanoseconds(steady.max(0))
     }
 }
 

@@ -229,6 +229,7 @@ impl Families {
     /// Dropping the future leaves it open whether it was used; within the grace it can be used again.
     pub async fn refresh(&self, token: &RefreshToken) -> Result<Used> {
         let at = token.address();
+        let mut suspected = false;
         for _ in 0..ATTEMPTS {
             let Some(read) = self.read(at).await? else {
                 return Ok(Used::Gone);
@@ -247,10 +248,14 @@ impl Families {
                 .as_deref()
                 .is_some_and(|b| same(&shown, b));
             let next = is_last.then(|| read.successor(token)).flatten();
-            return match next.filter(|_| read.age() < self.policy.grace) {
-                Some(next) => Ok(Used::Next(Box::new(read.family(at, next)?))),
-                None => self.end_reused(at, &read).await,
-            };
+            if let Some(next) = next.filter(|_| read.age() < self.policy.grace) {
+                return Ok(Used::Next(Box::new(read.family(at, next)?)));
+            }
+            // A use beside this one may have come between the parts of the read: look again before
+            // anybody is accused.
+            if std::mem::replace(&mut suspected, true) {
+                return self.end_reused(at, &read).await;
+            }
         }
         let message = "others kept using the same refresh token";
         Err(Error::new(ErrorKind::Conflict, message))
@@ -414,7 +419,9 @@ impl RefreshToken {
     /// Where its family lies. In a domain of its own: no session's id leads there.
     #[must_use]
     pub fn address(&self) -> Address {
-        let digest = derived("cloakroom 2026-11 refresh family v1", &self.name);
+        // With the bucket: the same name in another one is another family, which does not exist.
+        let name = [&self.bucket.index().to_be_bytes(), &self.name[..]].concat();
+        let digest = derived("cloakroom 2026-11 refresh family v1", &name);
         let mut short = [0; 16];
         short.copy_from_slice(&digest[..16]);
         Address {

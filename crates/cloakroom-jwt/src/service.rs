@@ -1,13 +1,13 @@
 //! Logins by tokens: the access token, its refresh token, and the end of both.
 
 use crate::{
-    Families, Family, FamilyPolicy, Grant, Issued, Login, OnUnavailable, RefreshToken, Registered,
-    Revoked, RevokedBuilder, Scope, Tokens, TokensBuilder, Used, Verifier,
+    Families, Family, FamilyPolicy, Grant, Issued, Login, MAX_LIFE, OnUnavailable, RefreshToken,
+    Registered, Revoked, RevokedBuilder, Scope, Tokens, TokensBuilder, Used, Verifier,
     revoked::{place, session_name},
 };
 use cloakroom_core::{
-    Error, ErrorKind, Handle, Limit, Listed, OnLimit, Result, RevocationStore as _,
-    SessionStore as _, Store, Which,
+    Address, Bucket, Digest, Error, ErrorKind, Handle, Limit, Listed, OnLimit, Result,
+    RevocationStore as _, SessionStore as _, Store, Which,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -54,6 +54,7 @@ pub struct LoginServiceBuilder {
     tokens: TokensBuilder,
     revoked: RevokedBuilder,
     policy: FamilyPolicy,
+    longest_life: Duration,
 }
 
 /// Revocations are remembered for so much longer than tokens live: for verifiers' leeway, and for
@@ -104,6 +105,7 @@ impl LoginService {
                 access_life: Duration::ZERO,
                 limit: None,
             },
+            longest_life: MAX_LIFE,
             store,
         }
     }
@@ -128,8 +130,10 @@ impl LoginService {
         };
         let grant = serde_json::to_value(granted).map_err(unwritten)?;
         let device = device.map(Arc::from);
+        // Before the login: should everyone's end in between, then its token is refused.
+        let epoch = self.epoch(self.store.user(user)?.bucket).await?;
         let family = self.families.begin(user, Login { device, grant }).await?;
-        self.pair(family).await
+        self.pair(family, epoch)
     }
 
     /// Brings the next pair for a refresh token's text. Two round trips.
@@ -149,9 +153,10 @@ impl LoginService {
         let Some(token) = self.families.parse(token) else {
             return Ok(Refreshed::Gone);
         };
+        let epoch = self.epoch(token.address().bucket).await?;
         match self.families.refresh(&token).await? {
             Used::Next(family) => {
-                let pair = self.pair(*family).await?;
+                let pair = self.pair(*family, epoch)?;
                 Ok(Refreshed::Pair(Box::new(pair)))
             }
             Used::Reused { user, .. } => Ok(Refreshed::Reused { user }),
@@ -267,11 +272,16 @@ impl LoginService {
         &self.revoked
     }
 
-    async fn pair(&self, family: Family) -> Result<Pair> {
-        // Read before the token is made: should everyone's logins end in between, it is refused.
-        let epoch = self.revoked.epoch(family.at).await?;
+    async fn epoch(&self, bucket: Bucket) -> Result<String> {
+        let digest = Digest::from_bytes([0; 16]);
+        self.revoked.epoch(Address { bucket, digest }).await
+    }
+
+    fn pair(&self, family: Family, epoch: String) -> Result<Pair> {
         let granted: Granted = serde_json::from_value(family.grant).map_err(unwritten)?;
-        let mut grant = Grant::new(&*family.user).session(session_name(family.at));
+        let mut grant = Grant::new(&*family.user)
+            .session(session_name(family.at))
+            .within(family.expires_in);
         if !epoch.is_empty() {
             grant = grant.epoch(epoch);
         }
@@ -312,6 +322,14 @@ impl LoginServiceBuilder {
         self
     }
 
+    /// No instance of the deployment, of whatever version, issues access tokens that live longer than
+    /// this: an hour by default. For so long is remembered what was revoked, and a login keeps the time
+    /// that it began with; so it is lowered after the tokens' own life, and raised long before.
+    pub fn longest_life(mut self, life: Duration) -> Self {
+        self.longest_life = life;
+        self
+    }
+
     /// Every check shows what was revoked longer ago than this: 1 s by default.
     pub fn max_staleness(mut self, bound: Duration) -> Self {
         self.revoked = self.revoked.max_staleness(bound);
@@ -337,7 +355,12 @@ impl LoginServiceBuilder {
     pub async fn build(mut self) -> Result<LoginService> {
         let revoked = self.revoked.build().await?;
         let tokens = self.tokens.revocation(Arc::new(revoked.clone())).build()?;
-        self.policy.access_life = tokens.life().saturating_add(SLACK);
+        if tokens.life() > self.longest_life || self.longest_life > MAX_LIFE {
+            let message =
+                "an access token lives no longer than the longest life, and that one hour";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        self.policy.access_life = self.longest_life.saturating_add(SLACK);
         let families = Families::new(Arc::clone(&self.store) as _, self.policy)?;
         Ok(LoginService {
             store: self.store,

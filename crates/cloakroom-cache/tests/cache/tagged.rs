@@ -149,3 +149,46 @@ async fn versions_are_asked_once_and_their_changes_heard() {
     assert!(a.get("k").await.unwrap().is_none());
     assert_eq!(between.count(Call::Tag), 2);
 }
+
+#[tokio::test]
+async fn who_reads_another_cache_after_a_tag_changed_joins_no_load_from_before() {
+    use cloakroom_cache::{Cache, Load};
+    use std::sync::Arc;
+    use tokio::sync::Notify;
+
+    for (_ground, store) in [
+        crate::support::Ground::memory(),
+        crate::support::Ground::redis().await,
+    ] {
+        let build = |name: &str| -> Cache<String, String> {
+            Cache::builder(name, Arc::clone(&store) as _)
+                .build()
+                .unwrap()
+        };
+        let (one, other) = (build("one"), build("other"));
+        let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let slow = {
+            let (begun, go) = (Arc::clone(&begun), Arc::clone(&go));
+            move || async move {
+                begun.notify_one();
+                go.notified().await;
+                Ok::<_, std::io::Error>(Load::new("old".to_owned()).tag("t"))
+            }
+        };
+        let first = tokio::spawn({
+            let other = other.clone();
+            async move { other.get_or_load("k", slow).await.unwrap().to_string() }
+        });
+        begun.notified().await;
+        one.invalidate_tag("t").await.unwrap();
+        let load = || async { Ok::<_, std::io::Error>(Load::new("new".to_owned()).tag("t")) };
+        let reader = tokio::spawn({
+            let other = other.clone();
+            async move { other.get_or_load("k", load).await.unwrap().to_string() }
+        });
+        // The first load ends at any time: the reader does not depend on it.
+        go.notify_one();
+        assert_eq!(first.await.unwrap(), "old");
+        assert_eq!(reader.await.unwrap(), "new");
+    }
+}

@@ -24,6 +24,8 @@ pub(super) struct State {
     news: Vec<News>,
     /// What is remembered as revoked, and until when.
     revoked: HashMap<Address, OffsetDateTime>,
+    /// So many are looked through for those that can be forgotten.
+    sweep_revoked_at: usize,
     /// How often everyone's sessions were ended.
     epoch: u64,
 }
@@ -261,6 +263,10 @@ impl State {
     }
 
     pub(super) fn revoke_for(&mut self, at: Address, lasts: Duration, now: OffsetDateTime) {
+        if self.revoked.len() >= self.sweep_revoked_at.max(64) {
+            self.revoked.retain(|_, until| *until > now);
+            self.sweep_revoked_at = 2 * self.revoked.len();
+        }
         let until = now.saturating_add(lasts);
         let known = self.revoked.entry(at).or_insert(until);
         *known = until.max(*known);

@@ -29,12 +29,14 @@ pub(crate) fn session_place(name: &str, buckets: &Buckets) -> Option<Address> {
 }
 
 impl Revoked {
-    /// What a token says of itself; `None` if its `sid` names no family of this deployment.
+    /// What a token says of itself; `None` if its `sid` names no family of this deployment, or it has
+    /// none and must.
     fn subject<'a>(&self, claims: &'a Registered) -> Option<Subject<'a>> {
         let buckets = self.0.store.layout();
         let session = match claims.session.as_deref() {
             Some(name) => Some(session_place(name, buckets)?),
-            None => None,
+            None if self.0.without_login => None,
+            None => return None,
         };
         Some(Subject {
             session,
@@ -53,7 +55,7 @@ fn standing(revoked: bool) -> Standing {
     }
 }
 
-/// A token whose `sid` names no family of this deployment is refused.
+/// A token whose `sid` names no family of this deployment is refused, and by default one without.
 impl RevocationCheck for Revoked {
     fn known(&self, claims: &Registered) -> Option<Standing> {
         match self.subject(claims) {

@@ -6,7 +6,7 @@ mod set;
 pub(crate) use check::{place, session_name};
 use cloakroom_core::{
     Address, Bucket, Channel, Clock, Error, ErrorKind, Listener, Moment, Result, RevocationStore,
-    SystemClock,
+    SystemClock, Term,
 };
 use set::{BucketSet, Known};
 use std::{
@@ -24,6 +24,9 @@ use tokio::{sync::Notify, task::AbortHandle};
 const ENTRIES: usize = 1_000_000;
 /// Between attempts to read what the store remembers.
 const PAUSE: Pause = Pause::from_millis(100);
+
+/// How often it is looked whether what had no room has it.
+const LOOK_AGAIN: Pause = Pause::from_secs(10);
 
 /// What a check does when nothing proves that all revocations were heard, and the store can't be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +53,7 @@ struct Inner {
     heard: Arc<Heard>,
     within: Duration,
     on_unavailable: OnUnavailable,
+    without_login: bool,
     counters: Counters,
     _filling: Filling,
 }
@@ -97,6 +101,7 @@ pub struct RevokedBuilder {
     within: Duration,
     most: usize,
     on_unavailable: OnUnavailable,
+    without_login: bool,
 }
 
 /// What a token says of itself, as far as revocations go.
@@ -119,6 +124,7 @@ impl Revoked {
             within: Duration::SECOND,
             most: ENTRIES,
             on_unavailable: OnUnavailable::Refuse,
+            without_login: false,
         }
     }
 
@@ -201,8 +207,7 @@ impl Revoked {
     ///
     /// Dropping the future gives up.
     pub async fn epoch(&self, at: Address) -> Result<String> {
-        let known = self.0.heard.of(at.bucket).epoch().map(str::to_owned);
-        match known {
+        match self.0.heard.epoch(at.bucket, self.0.within) {
             Some(epoch) => Ok(epoch),
             None => Ok(self.0.store.standing(at).await?.epoch),
         }
@@ -240,6 +245,14 @@ impl RevokedBuilder {
     /// default.
     pub fn on_unavailable(mut self, choice: OnUnavailable) -> Self {
         self.on_unavailable = choice;
+        self
+    }
+
+    /// Accepts tokens that belong to no login: refused by default, because neither a user's nor
+    /// everyone's revocation reaches them, but only [one of their
+    /// own](crate::LoginService::revoke_token).
+    pub fn tokens_without_login(mut self, accepted: bool) -> Self {
+        self.without_login = accepted;
         self
     }
 
@@ -287,6 +300,7 @@ impl RevokedBuilder {
             heard,
             within: self.within,
             on_unavailable: self.on_unavailable,
+            without_login: self.without_login,
             counters: Counters::default(),
             _filling: Filling(tokio::spawn(keep).abort_handle()),
         })))
@@ -301,12 +315,26 @@ impl Heard {
         match set.ask(at.digest, epoch, self.milliseconds(now)) {
             Known::Revoked => Some(true),
             Known::Unknown => None,
-            Known::Not(term) => {
-                // Read under the lock: what was delivered before it was proven has been heard here.
-                let proven = self.channel.lease(at.bucket).age(term, now)?;
-                (proven < within).then_some(false)
-            }
+            // Read under the lock: what was delivered before it was proven has been heard here.
+            Known::Not(term) => self
+                .is_proven(at.bucket, term, now, within)
+                .then_some(false),
+            Known::OtherEpoch(term) => self.is_proven(at.bucket, term, now, within).then_some(true),
         }
+    }
+
+    /// The epoch of a bucket, if it is known to be that.
+    fn epoch(&self, bucket: Bucket, within: Duration) -> Option<String> {
+        let now = self.clock.moment();
+        let set = self.of(bucket);
+        let (term, epoch) = set.epoch()?;
+        let proven = self.is_proven(bucket, term, now, within);
+        proven.then(|| epoch.to_owned())
+    }
+
+    fn is_proven(&self, bucket: Bucket, term: Term, now: Moment, within: Duration) -> bool {
+        let age = self.channel.lease(bucket).age(term, now);
+        age.is_some_and(|age| age < within)
     }
 
     fn of(&self, bucket: Bucket) -> MutexGuard<'_, BucketSet> {
@@ -326,9 +354,9 @@ impl Heard {
         now.saturating_add(lasts).saturating_add(1)
     }
 
-    fn has_room(&self, more: usize) -> bool {
+    fn room(&self) -> usize {
         let entries = usize::try_from(self.entries.load(Relaxed)).unwrap_or_default();
-        entries.saturating_add(more) <= self.most
+        self.most.saturating_sub(entries)
     }
 }
 
@@ -337,7 +365,8 @@ async fn fill(heard: &Heard, store: &dyn RevocationStore) -> Result<()> {
     let layout = store.layout().clone();
     let due = layout.iter().filter(|bucket| {
         let term = heard.channel.lease(*bucket).term;
-        heard.of(*bucket).needs(term)
+        let set = heard.of(*bucket);
+        set.needs(term) || set.is_overflown()
     });
     let fill_one = |bucket: Bucket| async move {
         // The term before the question: should it end meanwhile, the answer is of the old one.
@@ -347,15 +376,17 @@ async fn fill(heard: &Heard, store: &dyn RevocationStore) -> Result<()> {
         };
         let read = store.revocations(bucket).await?;
         let now = heard.milliseconds(heard.clock.moment());
-        let room = heard.has_room(read.revoked.len());
         let mut set = heard.of(bucket);
+        let room = heard.room();
         let until = |left| heard.until(now, left);
         let more = set.fill(&read, as_of, until, now, room);
         heard.entries.fetch_add(more, Relaxed);
         Ok(())
     };
     let all = due.collect::<Vec<_>>().into_iter().map(fill_one);
-    futures_util::future::try_join_all(all).await.map(drop)
+    // Each by itself: one server that is away keeps nobody from hearing the others.
+    let all: Vec<Result<()>> = futures_util::future::join_all(all).await;
+    all.into_iter().collect()
 }
 
 /// Fills whatever comes into doubt, for as long as the set lives.
@@ -375,7 +406,8 @@ async fn keep_filled(heard: Weak<Heard>, store: Arc<dyn RevocationStore>) {
             set.of(bucket).needs(term)
         });
         if !is_due {
-            set.due.notified().await;
+            // What had no room may have it by then.
+            let _ = tokio::time::timeout(LOOK_AGAIN, set.due.notified()).await;
         }
     }
 }
@@ -385,9 +417,9 @@ impl Listener for Heard {
 
     fn revoked(&self, at: Address, lasts: Duration) {
         let now = self.milliseconds(self.clock.moment());
-        let room = self.has_room(1);
         let until = self.until(now, lasts);
-        let more = self.of(at.bucket).revoke(at.digest, until, now, room);
+        let mut set = self.of(at.bucket);
+        let more = set.revoke(at.digest, until, now, self.room());
         self.entries.fetch_add(more, Relaxed);
     }
 

@@ -30,6 +30,8 @@ pub(super) enum Known {
     Revoked,
     /// It was not revoked by the end of what this term has proven.
     Not(Term),
+    /// By then its epoch was over.
+    OtherEpoch(Term),
     /// Ask the store.
     Unknown,
 }
@@ -41,19 +43,19 @@ impl BucketSet {
             return Known::Revoked;
         }
         match (self.filled, &self.epoch) {
-            (Some(_), Some(known)) if epoch.is_some_and(|its| its != known) => Known::Revoked,
+            (Some(term), Some(known)) if epoch.is_some_and(|its| its != known) => {
+                Known::OtherEpoch(term)
+            }
             (Some(term), Some(_)) if !self.overflown => Known::Not(term),
             _ => Known::Unknown,
         }
     }
 
-    /// Remembers one thing, unless `room` is none.
-    pub(super) fn revoke(&mut self, digest: Digest, until: u64, now: u64, room: bool) -> isize {
+    /// Remembers one thing, if there is room for it.
+    pub(super) fn revoke(&mut self, digest: Digest, until: u64, now: u64, room: usize) -> isize {
         let before = self.revoked.len();
         self.sweep(now);
-        let is_new = !self.revoked.contains_key(&digest);
-        if is_new && !room {
-            self.revoked.clear();
+        if room == 0 && !self.revoked.contains_key(&digest) {
             self.overflown = true;
         } else {
             let known = self.revoked.entry(digest).or_insert(until);
@@ -77,6 +79,11 @@ impl BucketSet {
         self.filled != Some(term) || self.epoch.is_none()
     }
 
+    /// Whether some of what was revoked had no room.
+    pub(super) fn is_overflown(&self) -> bool {
+        self.overflown
+    }
+
     /// All that the store remembers, read in this term, when the epoch had been in doubt this often.
     pub(super) fn fill(
         &mut self,
@@ -84,18 +91,20 @@ impl BucketSet {
         (term, doubts): (Term, u64),
         until: impl Fn(Duration) -> u64,
         now: u64,
-        room: bool,
+        room: usize,
     ) -> isize {
         let before = self.revoked.len();
-        self.overflown = !room;
-        if room {
+        self.sweep(now);
+        let known = |digest: &Digest| self.revoked.contains_key(digest);
+        let more = read.revoked.iter().filter(|(digest, _)| !known(digest));
+        self.overflown = more.count() > room;
+        if !self.overflown {
             for (digest, left) in &read.revoked {
                 let until = until(*left);
                 let known = self.revoked.entry(*digest).or_insert(until);
                 *known = until.max(*known);
             }
         }
-        self.sweep(now);
         self.filled = Some(term);
         if self.doubts == doubts {
             self.epoch = Some(read.epoch.clone());
@@ -103,9 +112,9 @@ impl BucketSet {
         self.revoked.len() as isize - before as isize
     }
 
-    /// The epoch, if it is known.
-    pub(super) fn epoch(&self) -> Option<&str> {
-        self.epoch.as_deref()
+    /// The epoch, and the term in which it was read, if it is known.
+    pub(super) fn epoch(&self) -> Option<(Term, &str)> {
+        Some((self.filled?, self.epoch.as_deref()?))
     }
 
     fn sweep(&mut self, now: u64) {

@@ -26,6 +26,7 @@ pub struct Grant {
     pub(super) scope: Option<Scope>,
     pub(super) session: Option<String>,
     pub(super) epoch: Option<String>,
+    pub(super) within: Option<Duration>,
     pub(super) app: Option<Value>,
 }
 
@@ -40,6 +41,7 @@ impl Grant {
             scope: None,
             session: None,
             epoch: None,
+            within: None,
             app: None,
         }
     }
@@ -76,6 +78,14 @@ impl Grant {
     #[must_use]
     pub fn epoch(mut self, epoch: impl Into<String>) -> Self {
         self.epoch = Some(epoch.into());
+        self
+    }
+
+    /// It lives no longer than this, nor than others of its issuer: no longer than the login it belongs
+    /// to. In whole seconds.
+    #[must_use]
+    pub fn within(mut self, life: Duration) -> Self {
+        self.within = Some(life);
         self
     }
 

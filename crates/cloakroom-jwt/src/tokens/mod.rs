@@ -112,7 +112,7 @@ impl Tokens {
             id: self.id()?,
             issued_at,
             not_before: issued_at,
-            expires_at: issued_at + self.0.life,
+            expires_at: issued_at + grant.within.map_or(self.0.life, |own| own.min(self.0.life)),
             client_id: grant.client_id.clone(),
             scope: grant.scope.clone(),
             session: grant.session.clone(),

@@ -14,7 +14,10 @@ use crate::{
 use cloakroom_core::{Address, Result};
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 use tokio::{runtime::Handle, sync::watch, task::AbortHandle, time::sleep};
@@ -36,6 +39,9 @@ pub(super) struct Recent {
     invalidated: Mutex<VecDeque<Said>>,
     /// What was revoked by itself, and for how long it is to be remembered.
     revoked: Mutex<VecDeque<(Instant, Address, time::Duration)>>,
+    /// How long things derived from a session may outlive it, in milliseconds, at most; 0 while there
+    /// are none.
+    outlived_by: AtomicU64,
     /// When everyone's sessions were ended, and what the epoch since then is called.
     epoch: Mutex<Option<(Instant, String)>>,
 }
@@ -71,6 +77,24 @@ impl Recent {
             all.pop_front();
         }
         all.push_back(Said { when, at, how });
+    }
+
+    /// Remembers that there are sessions which things derived from them may outlive by this.
+    pub(super) fn note_outlived(&self, by: time::Duration) {
+        let milliseconds = u64::try_from(by.whole_milliseconds()).unwrap_or_default();
+        self.outlived_by.fetch_max(milliseconds, Relaxed);
+    }
+
+    /// What was ended, as something revoked: a master that never had the session can't know that its
+    /// end must be remembered.
+    fn outlived(&self) -> Vec<(Address, time::Duration)> {
+        let by = self.outlived_by.load(Relaxed);
+        if by == 0 {
+            return Vec::new();
+        }
+        let by = time::Duration::milliseconds(i64::try_from(by).unwrap_or(i64::MAX));
+        let ended = [How::Ended, How::Superseded].map(|how| self.of(how));
+        ended.concat().into_iter().map(|at| (at, by)).collect()
     }
 
     /// Remembers that something was revoked.
@@ -184,7 +208,8 @@ async fn say_all(recent: &Recent, servers: &Servers, keys: &Keys) -> Result<usiz
         say(servers, keys, script, &ended).await?;
         said += ended.len();
     }
-    let revoked = recent.revoked();
+    let mut revoked = recent.revoked();
+    revoked.extend(recent.outlived());
     let run = |(at, left): &(Address, time::Duration)| Run {
         bucket: at.bucket,
         keys: vec![keys.revoked(at.bucket)],

@@ -137,6 +137,7 @@ impl RedisStore {
         let mut keys = vec![self.keys.record(new.at)];
         keys.extend(new.login.as_ref().map(|login| self.keys.index(&login.user)));
         let argv = self.arguments(new.at.bucket).new_session(new);
+        self.recent.note_outlived(new.outlived_by);
         let (word, mut rest) =
             codec::status(self.run(new.at.bucket, Script::Create, &keys, argv).await?)?;
         match &*word {

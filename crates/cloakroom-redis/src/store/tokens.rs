@@ -13,6 +13,10 @@ use cloakroom_core::{
 use std::sync::Arc;
 use time::Duration;
 
+/// For how long what was ended is remembered behind a master that was replaced, where nothing else is
+/// known: as long as the longest token lives, and a little more.
+const OUTLIVED_BY: Duration = Duration::minutes(62);
+
 impl RedisStore {
     async fn revoke_for_now(&self, at: Address, lasts: Duration) -> Result<()> {
         let argv = self
@@ -73,6 +77,8 @@ impl RevocationStore for RedisStore {
     }
 
     fn announcements(&self) -> Arc<Channel> {
+        // Whoever listens to them may end what others began.
+        self.recent.note_outlived(OUTLIVED_BY);
         self.subscribed()
     }
 
