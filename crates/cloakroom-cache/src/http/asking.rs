@@ -13,6 +13,9 @@ pub(crate) struct Asking {
     pub(crate) address: Address,
     pub(crate) principal: Option<String>,
     pub(crate) used: SessionUse,
+    /// How often its session had been read when the principal was known: what was read to find it
+    /// stands in the key.
+    pub(crate) reads: u64,
     pub(crate) began: OffsetDateTime,
 }
 
@@ -73,8 +76,12 @@ pub(crate) fn path_of(uri: &Uri) -> String {
         .to_owned()
 }
 
+/// One of a fixed number, which all addresses share: the store remembers a tag for long, and clients
+/// make up as many addresses as they like.
 pub(crate) fn tag_of_path(cache: &str, path: &str) -> Tag {
-    Tag::of(&("cloakroom: an address", cache, path))
+    let name = KeyWriter::bytes_of(&(cache, path));
+    let hash = blake3::derive_key("cloakroom 2026-11 address tag v1", &name);
+    Tag::of(&("http address", u16::from_be_bytes([hash[0], hash[1]])))
 }
 
 impl Asking {
@@ -89,6 +96,11 @@ impl Asking {
         let values = super::vary::values(&page.vary, &self.headers);
         let values: Vec<_> = values.into_iter().map(|v| v.map(Bytes::from)).collect();
         KeyWriter::bytes_of(&(1, self, names, values)).into()
+    }
+
+    /// Whether its session was read for the response.
+    pub(crate) fn read_session(&self) -> bool {
+        self.used.reads() > self.reads
     }
 
     /// Whether an entry was made while this request waited.

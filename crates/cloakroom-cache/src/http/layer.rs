@@ -80,6 +80,8 @@ impl ResponseCache {
 
     /// Says that all responses of an address are wrong: of each host, principal and variant. A path and
     /// its query, like `/products?page=2`; more of a whole address is not looked at. One round trip.
+    /// Addresses share 65,536 tags, so that clients can't fill the store with them: one other response
+    /// in so many goes, too.
     ///
     /// # Consistency
     ///
@@ -152,12 +154,6 @@ impl Shared {
     pub(crate) fn now(&self) -> OffsetDateTime {
         let now = self.clock.now();
         now.replace_microsecond(now.microsecond()).unwrap_or(now)
-    }
-
-    /// Learns the version of a tag, so that it is old when it is needed.
-    pub(crate) async fn learn(&self, tag: Tag) {
-        // What fails here fails again where it matters.
-        let _ = self.cache.inner().tags.now(&[tag]).await;
     }
 
     /// Whether this process has a copy of an entry that answers reads.

@@ -8,7 +8,7 @@ use super::{
     layer::Shared,
     reason::Reason,
     rules::{Circumstances, Times, Verdict},
-    tags::CacheTags,
+    tags::{CacheTags, ForPrincipal},
     vary,
     way::CONDITIONS,
 };
@@ -107,8 +107,6 @@ impl Run {
         B::Error: Send + 'static,
     {
         let (service, request, owner) = errand.take().ok_or(NotMade)?;
-        let tag = self.asking.address.tag(self.shared.name());
-        let shared = Arc::clone(&self.shared);
         let (reporter, report) = oneshot::channel();
         let work = async move {
             let made = AssertUnwindSafe(self.make(service, request)).catch_unwind();
@@ -118,10 +116,9 @@ impl Run {
             let _ = reporter.send(report);
         };
         tokio::spawn(work.instrument(span));
-        // Asked for now, while the handler runs: a tag that is new when the response is there might
-        // have changed meanwhile, as far as anybody knows.
-        let ((), report) = tokio::join!(shared.learn(tag), report);
-        report.unwrap_or(Err(NotMade))
+        // The address's tag is asked for only when there is something to store: no client makes tags by
+        // asking for what isn't there.
+        report.await.unwrap_or(Err(NotMade))
     }
 
     async fn make<S, R, B>(self, mut service: S, mut request: Request<R>) -> Made<B, S::Error>
@@ -152,7 +149,9 @@ impl Run {
     fn judge(&self, head: &response::Parts, tags: &CacheTags, came: OffsetDateTime) -> Verdict {
         let circumstances = Circumstances {
             principal: self.asking.principal.is_some(),
-            used: &self.asking.used,
+            session_read: self.asking.read_session(),
+            session_changed: self.asking.used.was_changed(),
+            inner_principal: head.extensions.get::<ForPrincipal>().is_some(),
             tags: tags.len(),
             settings: &self.settings,
         };
