@@ -18,7 +18,7 @@ use super::{
     rules::satisfies,
     run::{Errand, Failure, Own, Owner, Run},
     status::{Status, Why},
-    tags::CacheTags,
+    tags::{CacheTags, ForPrincipal},
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
@@ -334,6 +334,9 @@ where
     }
 
     fn say(&self, status: Status, response: &mut Response<CacheBody<B>>) {
+        if self.asking.principal.is_some() {
+            response.extensions_mut().insert(ForPrincipal);
+        }
         status.append(&self.shared.says, response.headers_mut());
     }
 }

@@ -32,6 +32,7 @@
 //! |---|---|---|---|
 //! | 5xx, or the handler failed | no | no | `failed` |
 //! | its session was changed, begun or ended | no | no | `session-changed` |
+//! | a layer of another cache inside of this one has answered for a principal | no | no | `principal` |
 //! | its session was read, or looked for | no | yes | `session` |
 //! | `Set-Cookie` | no | no | `set-cookie` |
 //! | `no-store` | no | no | `no-store` |

@@ -58,4 +58,6 @@ reasons! {
     Upgrade = "upgrade",
     /// The response varies by more and more.
     Depth = "depth",
+    /// A layer inside has made it for a principal of its own.
+    Principal = "principal",
 }

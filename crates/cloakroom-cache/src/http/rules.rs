@@ -2,7 +2,6 @@
 //! [module's documentation](super).
 
 use super::{Settings, directives::Directives, reason::Reason, vary};
-use cloakroom_core::SessionUse;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_cache_semantics::{CacheOptions, CachePolicy};
 use std::time::SystemTime;
@@ -12,7 +11,11 @@ use time::Duration;
 pub(crate) struct Circumstances<'a> {
     /// A principal is part of the key.
     pub(crate) principal: bool,
-    pub(crate) used: &'a SessionUse,
+    /// For the response, not for the principal.
+    pub(crate) session_read: bool,
+    pub(crate) session_changed: bool,
+    /// It comes from another cache's layer, which had a principal.
+    pub(crate) inner_principal: bool,
     /// How many tags it bears.
     pub(crate) tags: usize,
     pub(crate) settings: &'a Settings,
@@ -77,8 +80,9 @@ impl Circumstances<'_> {
     fn whose_else(&self, headers: &HeaderMap, says: &Directives) -> Option<Reason> {
         let varies = vary::names(headers);
         match () {
-            () if self.used.was_changed() => Some(Reason::SessionChanged),
-            () if self.used.was_read() && !self.principal => Some(Reason::Session),
+            () if self.session_changed => Some(Reason::SessionChanged),
+            () if self.inner_principal => Some(Reason::Principal),
+            () if self.session_read && !self.principal => Some(Reason::Session),
             () if headers.contains_key(header::SET_COOKIE) => Some(Reason::SetCookie),
             () if says.has("no-store") => Some(Reason::NoStore),
             () if says.has("private") && !self.principal => Some(Reason::Private),

@@ -151,10 +151,8 @@ async fn asking(shared: &Shared, settings: &Settings, parts: &mut Parts) -> Resu
         Some(hook) => (hook.0)(parts).await,
         None => None,
     };
-    if !was_read {
-        // What was read to find the principal stands in the key.
-        used.forget_reads();
-    }
+    // Counted and not taken off the note: a layer around this one must see what the hook has read.
+    let reads = used.reads();
     match principal.is_some() {
         false if was_read => return Err(Reason::Session),
         false if is_authorized(&parts.headers, &settings.credentials) => {
@@ -167,6 +165,7 @@ async fn asking(shared: &Shared, settings: &Settings, parts: &mut Parts) -> Resu
         address: Address::of(parts),
         principal,
         used,
+        reads,
         began: shared.now(),
     })
 }

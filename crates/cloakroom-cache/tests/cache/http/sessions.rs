@@ -254,3 +254,71 @@ async fn the_sessions_layer_writes_on_the_note_that_is_there() {
         );
     }
 }
+
+/// A cache for all around one for each user: of another name, or the same.
+async fn nested(inner_name: &str) -> Router {
+    let store = Arc::new(MemoryStore::new());
+    let pages = |name: &str| {
+        let pages = ResponseCache::builder(name, Arc::clone(&store) as _);
+        // So that each request goes the whole way.
+        let pages = pages.early(0.0).pass_for(time::Duration::ZERO);
+        pages.build().unwrap()
+    };
+    let (outer, inner) = (pages("pages"), pages(inner_name));
+    Router::new()
+        .route("/me", routing::get(me))
+        .route("/public", routing::get(async || (FRESH, "public")))
+        .layer(inner.layer().principal(by_user))
+        .layer(outer.layer())
+        .route("/login", routing::post(login))
+        .layer(sessions().await.layer())
+}
+
+#[tokio::test]
+async fn a_layer_for_users_inside_one_for_all_hides_no_reads_from_it() {
+    for inner in ["users", "pages"] {
+        let app = nested(inner).await;
+        let (alice, bob) = (log_in(&app, "alice").await, log_in(&app, "bob").await);
+        // The second time the inner one answers each from what it has stored.
+        for round in 0..3 {
+            for (cookies, user) in [(&*alice, "alice"), (&*bob, "bob"), ("", "nobody")] {
+                let answer = call(&app, Method::GET, "/me", cookies, "").await;
+                assert_eq!(answer.body, user, "{inner} {round} {answer:?}");
+                let says: Vec<_> = answer.headers.get_all("cache-status").iter().collect();
+                let says: Vec<_> = says.iter().map(|says| says.to_str().unwrap()).collect();
+                let hit = says[0].contains("hit");
+                let may_hit = inner == "users" && round > 0 && user != "nobody";
+                assert_eq!(hit, may_hit, "{inner} {round} {says:?}");
+                assert!(says[1].contains("fwd=uri-miss; detail="), "{says:?}");
+            }
+        }
+    }
+}
+
+/// The inner one's principal has nothing to do with sessions.
+#[tokio::test]
+async fn what_an_inner_layer_has_for_a_principal_is_not_stored_by_an_outer_one() {
+    let store = Arc::new(MemoryStore::new());
+    let pages = |name: &str| ResponseCache::builder(name, Arc::clone(&store) as _);
+    let (outer, inner) = (pages("a").build().unwrap(), pages("b").build().unwrap());
+    let by_key = |parts: &http::request::Parts| {
+        let key = parts.headers.get("x-api-key").cloned();
+        std::future::ready(key.map(|key| key.to_str().unwrap().to_owned()))
+    };
+    let handler = Handler::new(|request, _| async move {
+        let key = request.headers()["x-api-key"].to_str().unwrap().to_owned();
+        page(&[("cache-control", "max-age=60")], key)
+    });
+    let inner = handler.behind(&inner.layer().principal(by_key));
+    let inner = service_fn(move |request| {
+        let response = inner.clone().oneshot(request);
+        async move { Ok::<_, Infallible>(response.await?.map(Body::new)) }
+    });
+    let service = outer.layer().layer(inner);
+    for key in ["1", "2", "1", "2"] {
+        let headers: &'static [_] = Box::leak(Box::new([("x-api-key", key)]));
+        let answer = get(&service, "/", headers).await;
+        assert_eq!(answer.body, key, "{answer:?}");
+    }
+    assert_eq!(handler.calls(), 2);
+}
