@@ -54,7 +54,7 @@ pub struct ResponseCache(pub(super) Arc<Shared>);
 
 /// What all layers of a cache share.
 pub(crate) struct Shared {
-    pub(super) name: String,
+    pub(super) name: Arc<str>,
     pub(crate) cache: Cache<Bytes, Entry>,
     /// What it is called in `Cache-Status`.
     pub(crate) says: String,
@@ -185,7 +185,8 @@ impl fmt::Debug for Shared {
 
 /// Answers requests from a [`ResponseCache`], over any service.
 ///
-/// Several layers of one cache may differ in these settings. The handler runs in a task of its own, so
+/// Several layers of one cache may differ in these settings. Where they stand within each other, the
+/// outermost that has to do with a request answers it, and those inside keep out. The handler runs in a task of its own, so
 /// what is local to the request's task is not there.
 #[derive(Debug, Clone)]
 #[must_use]

@@ -15,6 +15,8 @@
 //! | `OPTIONS`, `TRACE`, `CONNECT` | the handler |
 //! | `Range`, `If-Match`, `If-Unmodified-Since`, a body, `Upgrade` | the handler |
 //! | `Cache-Control: no-store` | the handler |
+//! | a layer of the same cache is around this one, and had to do with it | the handler |
+//! | a `Host` that is not the host of its address, or several | the handler |
 //! | its session was read before it came here, and there is no principal | the handler |
 //! | `Authorization` or other [credentials](ResponseCacheLayer::credentials), and no principal | the handler |
 //! | `only-if-cached` | what is stored, or 504 |

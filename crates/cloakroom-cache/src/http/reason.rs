@@ -60,4 +60,10 @@ reasons! {
     Depth = "depth",
     /// A layer inside has made it for a principal of its own.
     Principal = "principal",
+    /// A layer of the same cache is around this one, and answers.
+    Nested = "nested",
+    /// The request names two hosts.
+    Host = "host",
+    /// The response clears what its client has stored.
+    ClearSiteData = "clear-site-data",
 }

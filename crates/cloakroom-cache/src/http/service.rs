@@ -85,13 +85,18 @@ impl<S> ResponseCacheService<S> {
             }
             Way::Unsafe => return self.change(parts, body).await,
         };
-        let asking = match asking(&self.shared, &self.settings, &mut parts).await {
+        let asking = match Inside::is_noted(&self.shared, &parts) {
+            false => asking(&self.shared, &self.settings, &mut parts).await,
+            true => Err(Reason::Nested),
+        };
+        let asking = match asking {
             Ok(asking) => asking,
             Err(reason) => {
                 let status = Status::because(Why::Bypass, reason);
                 return self.ask(parts, body, status).await;
             }
         };
+        Inside::note(&self.shared, &mut parts);
         let is_head = parts.method == Method::HEAD;
         let request = Request::from_parts(parts, body);
         let mut journey = Journey::new(self.shared, self.settings, asking, self.inner, request);
@@ -127,7 +132,7 @@ impl<S> ResponseCacheService<S> {
         S: Service<Request<R>, Response = Response<B>>,
         B: Body<Data = Bytes>,
     {
-        let invalidating = Invalidating::new(&self.shared, Address::of(&parts));
+        let invalidating = Invalidating::new(&self.shared, Address::called(&parts));
         let response = self.ask(parts, body, Status::forwarded(Why::Method)).await;
         match &response {
             Ok(response) => {
@@ -137,6 +142,23 @@ impl<S> ResponseCacheService<S> {
             Err(_) => drop(invalidating),
         }
         response
+    }
+}
+
+/// In a request's extensions: the caches whose layers it has gone through on its way in. One of the
+/// same cache inside would wait for the answer that it is to make itself.
+#[derive(Debug, Clone, Default)]
+struct Inside(Vec<Arc<str>>);
+
+impl Inside {
+    fn is_noted(shared: &Shared, parts: &Parts) -> bool {
+        let inside = parts.extensions.get::<Self>();
+        inside.is_some_and(|Self(names)| names.contains(&shared.name))
+    }
+
+    fn note(shared: &Shared, parts: &mut Parts) {
+        let Self(names) = parts.extensions.get_or_insert_default();
+        names.push(Arc::clone(&shared.name));
     }
 }
 
@@ -153,6 +175,7 @@ async fn asking(shared: &Shared, settings: &Settings, parts: &mut Parts) -> Resu
     };
     // Counted and not taken off the note: a layer around this one must see what the hook has read.
     let reads = used.reads();
+    let address = Address::of(parts).ok_or(Reason::Host)?;
     match principal.is_some() {
         false if was_read => return Err(Reason::Session),
         false if is_authorized(&parts.headers, &settings.credentials) => {
@@ -162,7 +185,7 @@ async fn asking(shared: &Shared, settings: &Settings, parts: &mut Parts) -> Resu
     }
     Ok(Asking {
         headers: parts.headers.clone(),
-        address: Address::of(parts),
+        address,
         principal,
         used,
         reads,
