@@ -161,6 +161,12 @@ impl Shared {
         self.cache.inner().answers(self.cache.place(key))
     }
 
+    /// What it has of an entry that may be served if no other can be made.
+    pub(crate) fn in_need(&self, key: &Bytes) -> Option<Arc<Entry>> {
+        let kept = self.cache.inner().in_need(self.cache.place(key))?;
+        kept.value.value.clone()
+    }
+
     /// Whether it has one that is stale, or about to be.
     pub(crate) fn holds_stale(&self, key: &Bytes) -> bool {
         self.cache.inner().in_need(self.cache.place(key)).is_some()
@@ -276,7 +282,8 @@ impl ResponseCacheLayer {
     }
 
     /// Answers clients that want a response made anew from the cache all the same, as servers' own
-    /// caches often do. By default a client that reloads a page has it made anew, for all.
+    /// caches often do. By default a client that reloads a page has it made anew, for all; while it is
+    /// made, and if the handler fails, others get the one that there was.
     pub fn ignore_request_directives(mut self) -> Self {
         self.settings.ignores_requests = true;
         self

@@ -37,10 +37,11 @@
 //! | a layer of another cache inside of this one has answered for a principal | no | no | `principal` |
 //! | its session was read, or looked for | no | yes | `session` |
 //! | `Set-Cookie` | no | no | `set-cookie` |
-//! | `no-store` | no | no | `no-store` |
+//! | `Clear-Site-Data` | no | no | `clear-site-data` |
+//! | `no-store`, or a `Cache-Control` that can't be read | no | no | `no-store` |
 //! | `private` | no | yes | `private` |
 //! | `Vary: *` | no | no | `vary-all` |
-//! | `Vary: Cookie` | no | yes | `vary-cookie` |
+//! | `Vary: Cookie` | no | yes, for requests with the same cookies | `vary-cookie` |
 //! | a stream of events | no | no | `stream` |
 //! | more tags than 63 | no | no | `tags` |
 //! | a status that RFC 9111 doesn't let it store as it is | no | no | `status` |
@@ -95,6 +96,15 @@ pub use layer::{ResponseCache, ResponseCacheLayer};
 pub use service::ResponseCacheService;
 pub(crate) use settings::Settings;
 pub use tags::CacheTags;
+
+/// Asks a service as soon as it is ready.
+async fn call<S, R>(mut service: S, request: R) -> Result<S::Response, S::Error>
+where
+    S: tower_service::Service<R>,
+{
+    std::future::poll_fn(|cx| service.poll_ready(cx)).await?;
+    service.call(request).await
+}
 
 /// A loader under way.
 type Loading = std::pin::Pin<Box<dyn std::future::Future<Output = run::Report> + Send>>;

@@ -68,7 +68,7 @@ impl Circumstances<'_> {
             );
             return Verdict::Pass(Reason::Tags);
         }
-        let times = self.times(status, headers, &says, came);
+        let times = times(self.settings, !self.principal, status, headers, came);
         match policy(status, headers, times.assumed, !self.principal, came).is_storable() {
             false => Verdict::Pass(Reason::Status),
             true if times.is_nothing() => Verdict::Pass(Reason::NotFresh),
@@ -84,6 +84,7 @@ impl Circumstances<'_> {
             () if self.inner_principal => Some(Reason::Principal),
             () if self.session_read && !self.principal => Some(Reason::Session),
             () if headers.contains_key(header::SET_COOKIE) => Some(Reason::SetCookie),
+            () if headers.contains_key("clear-site-data") => Some(Reason::ClearSiteData),
             () if says.has("no-store") => Some(Reason::NoStore),
             () if says.has("private") && !self.principal => Some(Reason::Private),
             () if varies.is_none() => Some(Reason::VaryAll),
@@ -93,55 +94,55 @@ impl Circumstances<'_> {
             () => None,
         }
     }
+}
 
-    fn times(
-        &self,
-        status: StatusCode,
-        headers: &HeaderMap,
-        says: &Directives,
-        came: SystemTime,
-    ) -> Times {
-        let settings = self.settings;
-        let shared = !self.principal;
-        let says_when = says.has("max-age")
-            || headers.contains_key(header::EXPIRES)
-            || (shared && says.has("s-maxage"));
-        let assumed = (!says_when && settings.fresh_for >= Duration::SECOND)
-            .then(|| settings.fresh_for.whole_seconds().unsigned_abs());
-        let fresh = policy(status, headers, assumed, shared, came).time_to_live(came);
-        let fresh = Duration::try_from(fresh).unwrap_or(Duration::ZERO);
-        let (while_loading, on_error) = match () {
-            // It says that it must not be used once it is stale.
-            () if says.has_any(&["no-cache", "must-revalidate", "proxy-revalidate"]) => {
-                (Duration::ZERO, Duration::ZERO)
-            }
-            () => {
-                // So does this, but for what the response itself says.
-                let unless_said = |setting| match shared && says.has("s-maxage") {
-                    true => Duration::ZERO,
-                    false => setting,
-                };
-                let said = |name, setting| says.seconds(name).unwrap_or(unless_said(setting));
-                (
-                    said("stale-while-revalidate", settings.stale_while_revalidate),
-                    said("stale-if-error", settings.stale_if_error),
-                )
-            }
-        };
-        // What says nothing and is not assumed to be fresh was never meant to be stored.
-        let meant = fresh > Duration::ZERO || says_when;
-        match meant {
-            true => Times {
-                fresh,
-                while_loading,
-                on_error,
-                assumed,
-            },
-            false => Times {
-                assumed,
-                ..Times::default()
-            },
+/// For how long a response is good, of a layer with these settings.
+pub(crate) fn times(
+    settings: &Settings,
+    shared: bool,
+    status: StatusCode,
+    headers: &HeaderMap,
+    came: SystemTime,
+) -> Times {
+    let says = Directives::of(headers);
+    let says_when = says.has("max-age")
+        || headers.contains_key(header::EXPIRES)
+        || (shared && says.has("s-maxage"));
+    let assumed = (!says_when && settings.fresh_for >= Duration::SECOND)
+        .then(|| settings.fresh_for.whole_seconds().unsigned_abs());
+    let fresh = policy(status, headers, assumed, shared, came).time_to_live(came);
+    let fresh = Duration::try_from(fresh).unwrap_or(Duration::ZERO);
+    let (while_loading, on_error) = match () {
+        // It says that it must not be used once it is stale.
+        () if says.has_any(&["no-cache", "must-revalidate", "proxy-revalidate"]) => {
+            (Duration::ZERO, Duration::ZERO)
         }
+        () => {
+            // So does this, but for what the response itself says.
+            let unless_said = |setting| match shared && says.has("s-maxage") {
+                true => Duration::ZERO,
+                false => setting,
+            };
+            let said = |name, setting| says.seconds(name).unwrap_or(unless_said(setting));
+            (
+                said("stale-while-revalidate", settings.stale_while_revalidate),
+                said("stale-if-error", settings.stale_if_error),
+            )
+        }
+    };
+    // What says nothing and is not assumed to be fresh was never meant to be stored.
+    let meant = fresh > Duration::ZERO || says_when;
+    match meant {
+        true => Times {
+            fresh,
+            while_loading,
+            on_error,
+            assumed,
+        },
+        false => Times {
+            assumed,
+            ..Times::default()
+        },
     }
 }
 

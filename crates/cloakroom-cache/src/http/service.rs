@@ -4,6 +4,7 @@ use super::{
     Settings,
     asking::{Address, Asking},
     body::CacheBody,
+    call,
     journey::Journey,
     layer::Shared,
     reason::Reason,
@@ -47,19 +48,13 @@ where
     type Error = S::Error;
     type Future = Pin<Box<dyn Future<Output = Answer<B, S::Error>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
+    /// Always: what is stored needs no handler. The one within is waited for when it is asked.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<R>) -> Self::Future {
-        // The one that is ready goes along; its clone gets ready for the next request.
-        let next = self.inner.clone();
-        let this = Self {
-            inner: std::mem::replace(&mut self.inner, next),
-            shared: Arc::clone(&self.shared),
-            settings: Arc::clone(&self.settings),
-        };
-        Box::pin(this.serve(request))
+        Box::pin(self.clone().serve(request))
     }
 }
 
@@ -114,13 +109,13 @@ impl<S> ResponseCacheService<S> {
     }
 
     /// Leaves the request to its handler.
-    async fn ask<R, B>(mut self, parts: Parts, body: R, status: Status) -> Answer<B, S::Error>
+    async fn ask<R, B>(self, parts: Parts, body: R, status: Status) -> Answer<B, S::Error>
     where
         S: Service<Request<R>, Response = Response<B>>,
         B: Body<Data = Bytes>,
     {
         let request = Request::from_parts(parts, body);
-        let mut response = self.inner.call(request).await?.map(CacheBody::handler);
+        let mut response = call(self.inner, request).await?.map(CacheBody::handler);
         response.extensions_mut().remove::<CacheTags>();
         status.append(&self.shared.says, response.headers_mut());
         Ok(response)

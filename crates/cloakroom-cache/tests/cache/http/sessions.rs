@@ -322,3 +322,81 @@ async fn what_an_inner_layer_has_for_a_principal_is_not_stored_by_an_outer_one()
     }
     assert_eq!(handler.calls(), 2);
 }
+
+/// As the facade's `by_session`.
+fn by_session(parts: &http::request::Parts) -> impl Future<Output = Option<String>> + Send + use<> {
+    let session = parts.extensions.get::<LazySession>().cloned();
+    async move {
+        let session = session?.load().await.ok()?;
+        let user = session.user().map(|user| user.to_string());
+        let handle = session.handle()?;
+        Some(format!("{handle} {}", user.unwrap_or_default()))
+    }
+}
+
+/// A page with what belongs to one session, like a token in a form.
+async fn form(session: Session) -> String {
+    session
+        .handle()
+        .map_or("none".to_owned(), |handle| handle.to_string())
+}
+
+#[tokio::test]
+async fn sessions_of_one_user_share_no_forms() {
+    let vary = [("cache-control", "max-age=60"), ("vary", "Cookie")];
+    let plain = [("cache-control", "max-age=60")];
+    let layer = || in_memory().layer();
+    for (layer, path) in [
+        (layer().principal(by_user), "/varies"),
+        (layer().principal(by_session), "/varies"),
+        (layer().principal(by_session), "/plain"),
+    ] {
+        let app: Router = Router::new()
+            .route(
+                "/varies",
+                routing::get(async move |session: Session| (vary, form(session).await)),
+            )
+            .route(
+                "/plain",
+                routing::get(async move |session: Session| (plain, form(session).await)),
+            )
+            .layer(layer)
+            .route("/login", routing::post(login))
+            .layer(sessions().await.layer());
+        let (phone, laptop) = (log_in(&app, "alice").await, log_in(&app, "alice").await);
+        let form = async |cookies: &str| call(&app, Method::GET, path, cookies, "").await;
+        let (one, two) = (form(&phone).await, form(&laptop).await);
+        assert_ne!(one.body, two.body, "{path}");
+        for (cookies, own) in [(&phone, one), (&laptop, two)] {
+            let again = form(cookies).await;
+            assert!(again.says().contains("; hit"), "{path} {again:?}");
+            assert_eq!(again.body, own.body, "{path}");
+        }
+    }
+}
+
+/// What a response varies by may be a session's cookie, or a password.
+#[tokio::test]
+async fn what_clients_are_told_apart_by_is_not_stored() {
+    let (ground, store) = crate::support::Ground::redis().await;
+    let pages = ResponseCache::builder("pages", store as _).build().unwrap();
+    let handler = Handler::fixed(&[
+        ("cache-control", "max-age=60"),
+        ("vary", "cookie, authorization"),
+    ]);
+    let alice = |_: &http::request::Parts| std::future::ready(Some("alice".to_owned()));
+    let service = handler.behind(&pages.layer().principal(alice));
+    let headers = [("cookie", "id=secret"), ("authorization", "Basic secret")];
+    let first = get(&service, "/", &headers).await;
+    assert_eq!(first.says(), "cloakroom; fwd=uri-miss; stored");
+    get(&service, "/", &headers).await.is_hit();
+    let other = get(
+        &service,
+        "/",
+        &[("cookie", "id=secret"), ("authorization", "Basic other")],
+    )
+    .await;
+    assert_eq!(other.body, "2");
+    let dump = ground.server.as_ref().unwrap().dump().await;
+    assert!(!dump.windows(6).any(|part| part == b"secret"));
+}

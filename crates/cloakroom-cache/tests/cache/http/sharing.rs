@@ -408,3 +408,41 @@ async fn what_is_forwarded_for_another_host_scheme_or_prefix_is_not_shared() {
         assert!(anew.says().contains("fwd"), "{headers:?}");
     }
 }
+
+/// A service that is never ready again once it was asked.
+#[derive(Clone)]
+struct Once(Arc<std::sync::atomic::AtomicBool>);
+
+impl Service<Request<Body>> for Once {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Infallible>> {
+        match self.0.load(SeqCst) {
+            true => std::task::Poll::Pending,
+            false => std::task::Poll::Ready(Ok(())),
+        }
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Self::Future {
+        assert!(!self.0.swap(true, SeqCst), "it is ready");
+        std::future::ready(Ok(page(FRESH, "once")))
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_waits_for_no_busy_handler() {
+    let service = in_memory().layer().layer(Once(Arc::default()));
+    get(&service, "/", &[]).await;
+    for _ in 0..3 {
+        crate::support::within(get(&service, "/", &[]))
+            .await
+            .is_hit();
+    }
+    let other = tokio::time::timeout(MOMENT, get(&service, "/other", &[]));
+    assert!(other.await.is_err());
+}
