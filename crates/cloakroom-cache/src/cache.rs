@@ -122,6 +122,21 @@ impl<K: CacheKey + ?Sized, V: Send + Sync + 'static> Cache<K, V> {
         }
     }
 
+    /// Loads the value of a key though there may be one, which stays until the new one is there.
+    #[cfg(feature = "http")]
+    pub(crate) async fn reload<Q, F, Fut, L, E>(&self, key: &Q, loader: F) -> Result<Option<Arc<V>>>
+    where
+        K: Borrow<Q>,
+        Q: CacheKey + ?Sized,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<L, E>> + Send + 'static,
+        L: Into<Load<V>>,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let at = self.place(key);
+        self.inner.reload(at, || boxed(loader)).await
+    }
+
     /// The value of a key, if it is there and fresh; loads nothing. At most one round trip, and one
     /// more for tags.
     ///

@@ -170,6 +170,35 @@ impl<V: Send + Sync + 'static> Inner<V> {
         result.map(|arrival| arrival.value.value.clone())
     }
 
+    /// Loads a value though there may be one, which stays until the new one is there. That one, or one
+    /// that was put since the call, or an error: an older one is no answer.
+    #[cfg(feature = "http")]
+    pub(crate) async fn reload<L>(
+        self: &Arc<Self>,
+        at: Address,
+        loader: L,
+    ) -> Result<Option<Arc<V>>>
+    where
+        L: FnOnce() -> Loader<V> + Send,
+    {
+        // Nobody else's: it may have set out to fetch what there is.
+        let (mut ticket, flight) = self.flights.begin(at);
+        Trip::new(self, at, flight).anew().start(loader());
+        loop {
+            let landed = match &*ticket.borrow_and_update() {
+                Progress::Landed(result) => Some(result.clone()),
+                Progress::Asked | Progress::Loading { .. } => None,
+            };
+            if let Some(result) = landed {
+                return Ok(self.noted(result?, false).value.value.clone());
+            }
+            if ticket.changed().await.is_err() {
+                let message = "a load ended without a result: its runtime has ended";
+                return Err(Error::new(ErrorKind::Internal, message));
+            }
+        }
+    }
+
     /// Waits for a flight of this caller's own, or reads as anybody.
     pub(crate) async fn land_or_obtain<L>(
         self: &Arc<Self>,

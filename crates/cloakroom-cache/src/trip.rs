@@ -47,6 +47,8 @@ pub(crate) struct Trip<V: Send + Sync + 'static> {
     landing: Landing<V>,
     /// The revision of a fresh value that is to be replaced.
     replace: Option<u64>,
+    /// Whether what there is when it sets out is to be replaced.
+    anew: bool,
     /// Whether it goes on though nobody waits.
     unattended: bool,
     /// Whether there was a stale value when it set out.
@@ -67,6 +69,7 @@ impl<V: Send + Sync + 'static> Trip<V> {
             landing: Landing::of(&inner.flights, at, &flight),
             flight,
             replace: None,
+            anew: false,
             unattended: false,
             saw_stale: AtomicBool::new(false),
         }
@@ -76,6 +79,12 @@ impl<V: Send + Sync + 'static> Trip<V> {
     pub(crate) fn replacing(mut self, revision: u64) -> Self {
         self.replace = Some(revision);
         self.unattended()
+    }
+
+    /// Loads though there may be a fresh value, which stays until the new one is there.
+    pub(crate) fn anew(mut self) -> Self {
+        self.anew = true;
+        self
     }
 
     /// Goes on though nobody waits.
@@ -103,6 +112,17 @@ impl<V: Send + Sync + 'static> Trip<V> {
     async fn travel(&self, loader: Loader<V>) -> Result<Arrival<V>> {
         let patience = later(self.inner.policy.load_timeout);
         let mut want = self.replace.map_or(Want::Missing, Want::Replace);
+        if self.anew {
+            want = match self
+                .fetch(Want::Look, LoadLease::generate(&OsEntropy)?)
+                .await
+            {
+                // What has another revision later, was put since.
+                Ok(Fetched::Fresh(stored)) => Want::Replace(stored.revision),
+                Ok(_) => Want::Missing,
+                Err(error) => return self.without_store(loader, error.into()).await,
+            };
+        }
         // Somebody else loads, and has not said that it is done.
         let mut waiting = false;
         loop {

@@ -2,11 +2,11 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU8, Ordering::SeqCst},
+    atomic::{AtomicU64, Ordering::SeqCst},
 };
 
-const READ: u8 = 1;
-const CHANGED: u8 = 2;
+/// The other bits count reads.
+const CHANGED: u64 = 1 << 63;
 
 /// A note of what a request has done with its session: nothing, read it, or changed it.
 ///
@@ -14,6 +14,8 @@ const CHANGED: u8 = 2;
 /// it; if somebody around it has put one there before, it writes on that one. A response cache reads it:
 /// what was made of somebody's session is nobody else's. Looking for a session and finding none is
 /// reading it, too.
+///
+/// Nothing is ever taken off the note: there may be others who read it.
 ///
 /// ```
 /// use cloakroom_core::SessionUse;
@@ -24,46 +26,46 @@ const CHANGED: u8 = 2;
 /// assert!(cache.was_read() && !cache.was_changed());
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct SessionUse(Arc<AtomicU8>);
+pub struct SessionUse(Arc<AtomicU64>);
 
 impl SessionUse {
     /// Notes that the session was read, or looked for.
     pub fn read(&self) {
-        self.0.fetch_or(READ, SeqCst);
+        self.0.fetch_add(1, SeqCst);
     }
 
     /// Notes that the session was changed, begun or ended. Counts as read, too.
     pub fn change(&self) {
-        self.0.fetch_or(READ | CHANGED, SeqCst);
+        self.read();
+        self.0.fetch_or(CHANGED, SeqCst);
     }
 
-    /// Whether it was read since the last [`forget_reads`](Self::forget_reads).
+    /// Whether it was read.
     #[must_use]
     pub fn was_read(&self) -> bool {
-        self.0.load(SeqCst) != 0
+        self.reads() != 0
     }
 
-    /// Whether it was changed.
-    #[must_use]
-    pub fn was_changed(&self) -> bool {
-        self.0.load(SeqCst) & CHANGED != 0
-    }
-
-    /// Forgets reads, not changes: for whoever has read it itself, and wants to know whether others do.
+    /// How often it was read: for whoever has read it, too, and wants to know whether others do.
     ///
     /// ```
     /// use cloakroom_core::SessionUse;
     ///
     /// let note = SessionUse::default();
     /// note.read();
-    /// note.forget_reads();
-    /// assert!(!note.was_read());
+    /// let own = note.reads();
+    /// assert_eq!(note.reads(), own);
     /// note.change();
-    /// note.forget_reads();
-    /// assert!(note.was_read());
+    /// assert!(note.reads() > own);
     /// ```
-    pub fn forget_reads(&self) {
-        let kept = |note: u8| (note & CHANGED == 0).then_some(0);
-        let _ = self.0.fetch_update(SeqCst, SeqCst, kept);
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.0.load(SeqCst) & !CHANGED
+    }
+
+    /// Whether it was changed.
+    #[must_use]
+    pub fn was_changed(&self) -> bool {
+        self.0.load(SeqCst) & CHANGED != 0
     }
 }

@@ -51,6 +51,10 @@ pub mod http {
     /// # Ok(()) }
     /// ```
     ///
+    /// All of a user's sessions share what it stores: each browser that the user is logged in with, one
+    /// that was stolen, and one that hasn't proven itself lately. Pages that differ between them, by a
+    /// token in a form, a cart, or by how long ago somebody logged in, are for [`by_session`].
+    ///
     /// # Consistency
     ///
     /// As of [`LazySession::load`]: whose session was ended longer ago than the sessions'
@@ -64,6 +68,40 @@ pub mod http {
         async move {
             let session = session?.load().await.ok()?;
             session.user().map(|user| user.to_string())
+        }
+    }
+
+    /// A request's session, as the principal of its response, as [`by_user`] for its user: by the
+    /// session's [handle](crate::Session::handle), and by who is logged in. For pages that differ
+    /// between one user's sessions, and for visitors who aren't logged in but have a session.
+    ///
+    /// There is no session, or it can't be read: no principal.
+    ///
+    /// ```
+    /// use cloakroom::{MemoryStore, cache::http::{ResponseCache, by_session}};
+    /// use std::sync::Arc;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pages = ResponseCache::builder("pages", Arc::new(MemoryStore::new())).build()?;
+    /// let forms = pages.layer().principal(by_session);
+    /// # drop(forms); Ok(()) }
+    /// ```
+    ///
+    /// # Consistency
+    ///
+    /// As of [`LazySession::load`]: a session that was ended longer ago than the sessions'
+    /// `max_staleness` is nobody's. What else changes in a session is not a part of the key.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub fn by_session(parts: &Parts) -> impl Future<Output = Option<String>> + Send + use<> {
+        let session = parts.extensions.get::<LazySession>().cloned();
+        async move {
+            let session = session?.load().await.ok()?;
+            let handle = session.handle()?;
+            let user = session.user().map(|user| user.to_string());
+            Some(format!("{handle} {}", user.unwrap_or_default()))
         }
     }
 }

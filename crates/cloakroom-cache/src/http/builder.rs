@@ -143,7 +143,7 @@ impl ResponseCacheBuilder {
         }
         let most = self.max_body.saturating_add(HEAD);
         Ok(ResponseCache(Arc::new(Shared {
-            name: self.name,
+            name: self.name.into(),
             cache: self.entries.max_size(most).build()?,
             says: self.status_name,
             max_body: self.max_body,

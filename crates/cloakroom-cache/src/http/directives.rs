@@ -16,8 +16,8 @@ impl Directives {
         let mut all = Vec::new();
         for value in headers.get_all(header::CACHE_CONTROL) {
             match value.to_str() {
-                Ok(text) => all.extend(parts(text).filter_map(directive)),
-                Err(_) => all.push(("no-store".to_owned(), None)),
+                Ok(text) if is_plain(text) => all.extend(parts(text).filter_map(directive)),
+                _ => all.push(("no-store".to_owned(), None)),
             }
         }
         Self(all)
@@ -64,6 +64,12 @@ fn number(text: &str) -> u64 {
         true => text.parse().unwrap_or(MOST_SECONDS).min(MOST_SECONDS),
         false => 0,
     }
+}
+
+/// Whether it is clear where its quotes end: in those that don't, a directive might hide.
+fn is_plain(text: &str) -> bool {
+    let quotes = text.bytes().filter(|byte| *byte == b'"').count();
+    quotes % 2 == 0 && !text.contains('\\')
 }
 
 /// The parts between commas that are not in quotes.
@@ -113,5 +119,7 @@ mod tests {
         let value = HeaderValue::from_bytes(b"max-age=60\xff").unwrap();
         let headers = HeaderMap::from_iter([(header::CACHE_CONTROL, value)]);
         assert!(Directives::of(&headers).has("no-store"));
+        assert!(of("max-age=60, x=\"a, private").has("no-store"));
+        assert!(of(r#"x="a\"", private, y=""#).has("no-store"));
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Page {
     pub(crate) body: Bytes,
     /// The headers that it varies by.
     pub(crate) vary: Vec<HeaderName>,
-    /// What its request said in them.
+    /// What its request said in them, [hashed](vary::values).
     pub(crate) chosen_by: Vec<Option<Vec<u8>>>,
     /// No principal is part of its key.
     pub(crate) shared: bool,
@@ -111,6 +111,7 @@ pub(crate) fn stored_headers(
 
 /// What belongs to one connection, or to one client; and the length, which the body tells.
 const NOT_STORED: &[&str] = &[
+    "authentication-info",
     "connection",
     "content-length",
     "keep-alive",

@@ -12,13 +12,14 @@ use super::{
     answer::{answer, conditioned, ttl},
     asking::Asking,
     body::CacheBody,
+    call,
     entry::{Entry, Kind, Page},
     layer::Shared,
     reason::Reason,
-    rules::satisfies,
+    rules::{satisfies, times},
     run::{Errand, Failure, Own, Owner, Run},
     status::{Status, Why},
-    tags::CacheTags,
+    tags::{CacheTags, ForPrincipal},
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
@@ -27,6 +28,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering::SeqCst},
 };
+use time::Duration;
 use tokio::sync::oneshot;
 use tower_service::Service;
 
@@ -115,8 +117,19 @@ where
         for _ in 0..=DEPTH {
             let (entry, origin) = match self.obtain(&key, anew).await {
                 Found::Entry(entry, origin) => (entry, origin),
-                Found::Through(response, reason) => return Ok(self.through(response, why, reason)),
-                Found::Failed(failure) => return self.failed(failure, why),
+                Found::Through(response, reason) => {
+                    if anew && self.shared.pass_for <= Duration::ZERO {
+                        // Nothing takes the place of what was stored.
+                        self.forget(&key).await;
+                    }
+                    return Ok(self.through(response, why, reason));
+                }
+                Found::Failed(failure) => {
+                    return match self.instead(&key).filter(|_| anew) {
+                        Some(response) => Ok(response),
+                        None => self.failed(failure, why),
+                    };
+                }
                 Found::Nothing => return self.ask(Status::forwarded(why)).await,
             };
             let page = match &entry.kind {
@@ -130,7 +143,6 @@ where
                 }
             } else if origin == Origin::Cache && !anew && !self.will_do(&entry, page) {
                 (why, anew) = (Why::Request, true);
-                self.forget(&key).await;
             } else {
                 let stored = self.shared.holds(&key);
                 let status = self.status(&entry, page, origin, why, stored);
@@ -158,7 +170,7 @@ where
 
     /// Asks the handler, for this request alone.
     pub(crate) async fn ask(mut self, status: Status) -> Answer<B, S::Error> {
-        let Some((mut service, request, _)) = self.errand.take() else {
+        let Some((service, request, _)) = self.errand.take() else {
             return match self.brought().await {
                 Found::Entry(entry, _) => match &entry.kind {
                     Kind::Page(page) => Ok(self.answer(&entry, page, false, status)),
@@ -171,7 +183,7 @@ where
                 Found::Nothing => std::future::pending().await,
             };
         };
-        let mut response = service.call(request).await?.map(CacheBody::handler);
+        let mut response = call(service, request).await?.map(CacheBody::handler);
         response.extensions_mut().remove::<CacheTags>();
         self.say(status, &mut response);
         Ok(response)
@@ -196,7 +208,12 @@ where
             };
         }
         let (cache, loader) = (Arc::clone(&self.shared), self.loader(key));
-        let found = cache.cache.find_or_load(key, loader);
+        let found = async {
+            match anew {
+                true => cache.cache.reload(key, loader).await,
+                false => cache.cache.find_or_load(key, loader).await,
+            }
+        };
         tokio::pin!(found);
         let result = loop {
             tokio::select! {
@@ -264,13 +281,28 @@ where
             || satisfies(&page.policy, headers, now.into())
     }
 
-    /// Makes way for the response that the client wants anew.
     async fn forget(&mut self, key: &Bytes) {
-        if !self.errand.is_taken()
-            && let Err(error) = self.shared.cache.invalidate(key).await
-        {
-            tracing::debug!(%error, "a response is made anew, and the store was not told");
+        if let Err(error) = self.shared.cache.invalidate(key).await {
+            tracing::debug!(%error, "a response is not to be stored any more, and the store was not told");
         }
+    }
+
+    /// What the client wanted anew, where that may be served if the handler fails.
+    fn instead(&self, key: &Bytes) -> Option<Response<CacheBody<B>>> {
+        let entry = self.shared.in_need(key)?;
+        let page = entry.page()?;
+        let came = entry.came.into();
+        let times = times(
+            &self.settings,
+            page.shared,
+            page.status,
+            &page.headers,
+            came,
+        );
+        let ttl = ttl(&entry, page, self.shared.now());
+        let may_be = times.on_error > Duration::ZERO && ttl + times.on_error > Duration::ZERO;
+        (may_be && page.is_meant_by(&self.asking.headers))
+            .then(|| self.answer(&entry, page, false, Status::Hit { ttl }))
     }
 
     fn status(&self, entry: &Entry, page: &Page, origin: Origin, why: Why, stored: bool) -> Status {
@@ -334,6 +366,9 @@ where
     }
 
     fn say(&self, status: Status, response: &mut Response<CacheBody<B>>) {
+        if self.asking.principal.is_some() {
+            response.extensions_mut().insert(ForPrincipal);
+        }
         status.append(&self.shared.says, response.headers_mut());
     }
 }

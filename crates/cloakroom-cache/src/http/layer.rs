@@ -54,7 +54,7 @@ pub struct ResponseCache(pub(super) Arc<Shared>);
 
 /// What all layers of a cache share.
 pub(crate) struct Shared {
-    pub(super) name: String,
+    pub(super) name: Arc<str>,
     pub(crate) cache: Cache<Bytes, Entry>,
     /// What it is called in `Cache-Status`.
     pub(crate) says: String,
@@ -80,6 +80,8 @@ impl ResponseCache {
 
     /// Says that all responses of an address are wrong: of each host, principal and variant. A path and
     /// its query, like `/products?page=2`; more of a whole address is not looked at. One round trip.
+    /// Addresses share 65,536 tags, so that clients can't fill the store with them: one other response
+    /// in so many goes, too.
     ///
     /// # Consistency
     ///
@@ -154,15 +156,15 @@ impl Shared {
         now.replace_microsecond(now.microsecond()).unwrap_or(now)
     }
 
-    /// Learns the version of a tag, so that it is old when it is needed.
-    pub(crate) async fn learn(&self, tag: Tag) {
-        // What fails here fails again where it matters.
-        let _ = self.cache.inner().tags.now(&[tag]).await;
-    }
-
     /// Whether this process has a copy of an entry that answers reads.
     pub(crate) fn holds(&self, key: &Bytes) -> bool {
         self.cache.inner().answers(self.cache.place(key))
+    }
+
+    /// What it has of an entry that may be served if no other can be made.
+    pub(crate) fn in_need(&self, key: &Bytes) -> Option<Arc<Entry>> {
+        let kept = self.cache.inner().in_need(self.cache.place(key))?;
+        kept.value.value.clone()
     }
 
     /// Whether it has one that is stale, or about to be.
@@ -189,7 +191,8 @@ impl fmt::Debug for Shared {
 
 /// Answers requests from a [`ResponseCache`], over any service.
 ///
-/// Several layers of one cache may differ in these settings. The handler runs in a task of its own, so
+/// Several layers of one cache may differ in these settings. Where they stand within each other, the
+/// outermost that has to do with a request answers it, and those inside keep out. The handler runs in a task of its own, so
 /// what is local to the request's task is not there.
 #[derive(Debug, Clone)]
 #[must_use]
@@ -279,7 +282,8 @@ impl ResponseCacheLayer {
     }
 
     /// Answers clients that want a response made anew from the cache all the same, as servers' own
-    /// caches often do. By default a client that reloads a page has it made anew, for all.
+    /// caches often do. By default a client that reloads a page has it made anew, for all; while it is
+    /// made, and if the handler fails, others get the one that there was.
     pub fn ignore_request_directives(mut self) -> Self {
         self.settings.ignores_requests = true;
         self

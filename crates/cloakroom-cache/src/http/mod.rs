@@ -15,6 +15,8 @@
 //! | `OPTIONS`, `TRACE`, `CONNECT` | the handler |
 //! | `Range`, `If-Match`, `If-Unmodified-Since`, a body, `Upgrade` | the handler |
 //! | `Cache-Control: no-store` | the handler |
+//! | a layer of the same cache is around this one, and had to do with it | the handler |
+//! | a `Host` that is not the host of its address, or several | the handler |
 //! | its session was read before it came here, and there is no principal | the handler |
 //! | `Authorization` or other [credentials](ResponseCacheLayer::credentials), and no principal | the handler |
 //! | `only-if-cached` | what is stored, or 504 |
@@ -32,12 +34,14 @@
 //! |---|---|---|---|
 //! | 5xx, or the handler failed | no | no | `failed` |
 //! | its session was changed, begun or ended | no | no | `session-changed` |
+//! | a layer of another cache inside of this one has answered for a principal | no | no | `principal` |
 //! | its session was read, or looked for | no | yes | `session` |
 //! | `Set-Cookie` | no | no | `set-cookie` |
-//! | `no-store` | no | no | `no-store` |
+//! | `Clear-Site-Data` | no | no | `clear-site-data` |
+//! | `no-store`, or a `Cache-Control` that can't be read | no | no | `no-store` |
 //! | `private` | no | yes | `private` |
 //! | `Vary: *` | no | no | `vary-all` |
-//! | `Vary: Cookie` | no | yes | `vary-cookie` |
+//! | `Vary: Cookie` | no | yes, for requests with the same cookies | `vary-cookie` |
 //! | a stream of events | no | no | `stream` |
 //! | more tags than 63 | no | no | `tags` |
 //! | a status that RFC 9111 doesn't let it store as it is | no | no | `status` |
@@ -92,6 +96,15 @@ pub use layer::{ResponseCache, ResponseCacheLayer};
 pub use service::ResponseCacheService;
 pub(crate) use settings::Settings;
 pub use tags::CacheTags;
+
+/// Asks a service as soon as it is ready.
+async fn call<S, R>(mut service: S, request: R) -> Result<S::Response, S::Error>
+where
+    S: tower_service::Service<R>,
+{
+    std::future::poll_fn(|cx| service.poll_ready(cx)).await?;
+    service.call(request).await
+}
 
 /// A loader under way.
 type Loading = std::pin::Pin<Box<dyn std::future::Future<Output = run::Report> + Send>>;

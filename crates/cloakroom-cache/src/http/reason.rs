@@ -58,4 +58,12 @@ reasons! {
     Upgrade = "upgrade",
     /// The response varies by more and more.
     Depth = "depth",
+    /// A layer inside has made it for a principal of its own.
+    Principal = "principal",
+    /// A layer of the same cache is around this one, and answers.
+    Nested = "nested",
+    /// The request names two hosts.
+    Host = "host",
+    /// The response clears what its client has stored.
+    ClearSiteData = "clear-site-data",
 }

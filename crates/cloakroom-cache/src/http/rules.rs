@@ -2,7 +2,6 @@
 //! [module's documentation](super).
 
 use super::{Settings, directives::Directives, reason::Reason, vary};
-use cloakroom_core::SessionUse;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_cache_semantics::{CacheOptions, CachePolicy};
 use std::time::SystemTime;
@@ -12,7 +11,11 @@ use time::Duration;
 pub(crate) struct Circumstances<'a> {
     /// A principal is part of the key.
     pub(crate) principal: bool,
-    pub(crate) used: &'a SessionUse,
+    /// For the response, not for the principal.
+    pub(crate) session_read: bool,
+    pub(crate) session_changed: bool,
+    /// It comes from another cache's layer, which had a principal.
+    pub(crate) inner_principal: bool,
     /// How many tags it bears.
     pub(crate) tags: usize,
     pub(crate) settings: &'a Settings,
@@ -65,7 +68,7 @@ impl Circumstances<'_> {
             );
             return Verdict::Pass(Reason::Tags);
         }
-        let times = self.times(status, headers, &says, came);
+        let times = times(self.settings, !self.principal, status, headers, came);
         match policy(status, headers, times.assumed, !self.principal, came).is_storable() {
             false => Verdict::Pass(Reason::Status),
             true if times.is_nothing() => Verdict::Pass(Reason::NotFresh),
@@ -77,9 +80,11 @@ impl Circumstances<'_> {
     fn whose_else(&self, headers: &HeaderMap, says: &Directives) -> Option<Reason> {
         let varies = vary::names(headers);
         match () {
-            () if self.used.was_changed() => Some(Reason::SessionChanged),
-            () if self.used.was_read() && !self.principal => Some(Reason::Session),
+            () if self.session_changed => Some(Reason::SessionChanged),
+            () if self.inner_principal => Some(Reason::Principal),
+            () if self.session_read && !self.principal => Some(Reason::Session),
             () if headers.contains_key(header::SET_COOKIE) => Some(Reason::SetCookie),
+            () if headers.contains_key("clear-site-data") => Some(Reason::ClearSiteData),
             () if says.has("no-store") => Some(Reason::NoStore),
             () if says.has("private") && !self.principal => Some(Reason::Private),
             () if varies.is_none() => Some(Reason::VaryAll),
@@ -89,55 +94,55 @@ impl Circumstances<'_> {
             () => None,
         }
     }
+}
 
-    fn times(
-        &self,
-        status: StatusCode,
-        headers: &HeaderMap,
-        says: &Directives,
-        came: SystemTime,
-    ) -> Times {
-        let settings = self.settings;
-        let shared = !self.principal;
-        let says_when = says.has("max-age")
-            || headers.contains_key(header::EXPIRES)
-            || (shared && says.has("s-maxage"));
-        let assumed = (!says_when && settings.fresh_for >= Duration::SECOND)
-            .then(|| settings.fresh_for.whole_seconds().unsigned_abs());
-        let fresh = policy(status, headers, assumed, shared, came).time_to_live(came);
-        let fresh = Duration::try_from(fresh).unwrap_or(Duration::ZERO);
-        let (while_loading, on_error) = match () {
-            // It says that it must not be used once it is stale.
-            () if says.has_any(&["no-cache", "must-revalidate", "proxy-revalidate"]) => {
-                (Duration::ZERO, Duration::ZERO)
-            }
-            () => {
-                // So does this, but for what the response itself says.
-                let unless_said = |setting| match shared && says.has("s-maxage") {
-                    true => Duration::ZERO,
-                    false => setting,
-                };
-                let said = |name, setting| says.seconds(name).unwrap_or(unless_said(setting));
-                (
-                    said("stale-while-revalidate", settings.stale_while_revalidate),
-                    said("stale-if-error", settings.stale_if_error),
-                )
-            }
-        };
-        // What says nothing and is not assumed to be fresh was never meant to be stored.
-        let meant = fresh > Duration::ZERO || says_when;
-        match meant {
-            true => Times {
-                fresh,
-                while_loading,
-                on_error,
-                assumed,
-            },
-            false => Times {
-                assumed,
-                ..Times::default()
-            },
+/// For how long a response is good, of a layer with these settings.
+pub(crate) fn times(
+    settings: &Settings,
+    shared: bool,
+    status: StatusCode,
+    headers: &HeaderMap,
+    came: SystemTime,
+) -> Times {
+    let says = Directives::of(headers);
+    let says_when = says.has("max-age")
+        || headers.contains_key(header::EXPIRES)
+        || (shared && says.has("s-maxage"));
+    let assumed = (!says_when && settings.fresh_for >= Duration::SECOND)
+        .then(|| settings.fresh_for.whole_seconds().unsigned_abs());
+    let fresh = policy(status, headers, assumed, shared, came).time_to_live(came);
+    let fresh = Duration::try_from(fresh).unwrap_or(Duration::ZERO);
+    let (while_loading, on_error) = match () {
+        // It says that it must not be used once it is stale.
+        () if says.has_any(&["no-cache", "must-revalidate", "proxy-revalidate"]) => {
+            (Duration::ZERO, Duration::ZERO)
         }
+        () => {
+            // So does this, but for what the response itself says.
+            let unless_said = |setting| match shared && says.has("s-maxage") {
+                true => Duration::ZERO,
+                false => setting,
+            };
+            let said = |name, setting| says.seconds(name).unwrap_or(unless_said(setting));
+            (
+                said("stale-while-revalidate", settings.stale_while_revalidate),
+                said("stale-if-error", settings.stale_if_error),
+            )
+        }
+    };
+    // What says nothing and is not assumed to be fresh was never meant to be stored.
+    let meant = fresh > Duration::ZERO || says_when;
+    match meant {
+        true => Times {
+            fresh,
+            while_loading,
+            on_error,
+            assumed,
+        },
+        false => Times {
+            assumed,
+            ..Times::default()
+        },
     }
 }
 

@@ -4,11 +4,12 @@ use super::{
     Settings,
     asking::Asking,
     body::{CacheBody, Collected, collect},
+    call,
     entry::{Entry, Kind, Page, Parts, stored_headers},
     layer::Shared,
     reason::Reason,
     rules::{Circumstances, Times, Verdict},
-    tags::CacheTags,
+    tags::{CacheTags, ForPrincipal},
     vary,
     way::CONDITIONS,
 };
@@ -107,8 +108,6 @@ impl Run {
         B::Error: Send + 'static,
     {
         let (service, request, owner) = errand.take().ok_or(NotMade)?;
-        let tag = self.asking.address.tag(self.shared.name());
-        let shared = Arc::clone(&self.shared);
         let (reporter, report) = oneshot::channel();
         let work = async move {
             let made = AssertUnwindSafe(self.make(service, request)).catch_unwind();
@@ -118,13 +117,12 @@ impl Run {
             let _ = reporter.send(report);
         };
         tokio::spawn(work.instrument(span));
-        // Asked for now, while the handler runs: a tag that is new when the response is there might
-        // have changed meanwhile, as far as anybody knows.
-        let ((), report) = tokio::join!(shared.learn(tag), report);
-        report.unwrap_or(Err(NotMade))
+        // The address's tag is asked for only when there is something to store: no client makes tags by
+        // asking for what isn't there.
+        report.await.unwrap_or(Err(NotMade))
     }
 
-    async fn make<S, R, B>(self, mut service: S, mut request: Request<R>) -> Made<B, S::Error>
+    async fn make<S, R, B>(self, service: S, mut request: Request<R>) -> Made<B, S::Error>
     where
         S: Service<Request<R>, Response = Response<B>>,
         B: Body<Data = Bytes>,
@@ -133,17 +131,17 @@ impl Run {
             // The response is for others, too, who don't have what this client has.
             request.headers_mut().remove(name);
         }
-        let (mut head, body) = match service.call(request).await {
+        let (mut head, body) = match call(service, request).await {
             Ok(response) => response.into_parts(),
             Err(error) => return (Own::Failed(Failure::Error(error)), Err(NotMade)),
         };
         let tags = head.extensions.remove::<CacheTags>().unwrap_or_default();
         let came = self.shared.now();
+        if head.status.is_server_error() {
+            let response = Response::from_parts(head, CacheBody::handler(body));
+            return (Own::Failed(Failure::Response(response)), Err(NotMade));
+        }
         match self.judge(&head, &tags, came) {
-            Verdict::Pass(_) if head.status.is_server_error() => {
-                let response = Response::from_parts(head, CacheBody::handler(body));
-                (Own::Failed(Failure::Response(response)), Err(NotMade))
-            }
             Verdict::Pass(reason) => self.pass(head, CacheBody::handler(body), reason),
             Verdict::Keep(times) => self.keep(head, body, &tags, times, came).await,
         }
@@ -152,7 +150,9 @@ impl Run {
     fn judge(&self, head: &response::Parts, tags: &CacheTags, came: OffsetDateTime) -> Verdict {
         let circumstances = Circumstances {
             principal: self.asking.principal.is_some(),
-            used: &self.asking.used,
+            session_read: self.asking.read_session(),
+            session_changed: self.asking.used.was_changed(),
+            inner_principal: head.extensions.get::<ForPrincipal>().is_some(),
             tags: tags.len(),
             settings: &self.settings,
         };
@@ -207,11 +207,7 @@ impl Run {
     ) -> Entry {
         let asking = &self.asking;
         let tagged = self.settings.etags && head.status == StatusCode::OK;
-        let mut vary = vary::names(&head.headers).unwrap_or_default();
-        if asking.principal.is_some() {
-            // What tells clients apart stands in the key already, by whom it leads to.
-            vary.retain(|name| !self.settings.names_the_client(name));
-        }
+        let vary = vary::names(&head.headers).unwrap_or_default();
         let page = Page::new(Parts {
             status: head.status,
             headers: stored_headers(&head.headers, came, tagged.then_some(&body[..])),

@@ -4,6 +4,7 @@ use super::{
     Settings,
     asking::{Address, Asking},
     body::CacheBody,
+    call,
     journey::Journey,
     layer::Shared,
     reason::Reason,
@@ -47,19 +48,13 @@ where
     type Error = S::Error;
     type Future = Pin<Box<dyn Future<Output = Answer<B, S::Error>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
+    /// Always: what is stored needs no handler. The one within is waited for when it is asked.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<R>) -> Self::Future {
-        // The one that is ready goes along; its clone gets ready for the next request.
-        let next = self.inner.clone();
-        let this = Self {
-            inner: std::mem::replace(&mut self.inner, next),
-            shared: Arc::clone(&self.shared),
-            settings: Arc::clone(&self.settings),
-        };
-        Box::pin(this.serve(request))
+        Box::pin(self.clone().serve(request))
     }
 }
 
@@ -85,13 +80,18 @@ impl<S> ResponseCacheService<S> {
             }
             Way::Unsafe => return self.change(parts, body).await,
         };
-        let asking = match asking(&self.shared, &self.settings, &mut parts).await {
+        let asking = match Inside::is_noted(&self.shared, &parts) {
+            false => asking(&self.shared, &self.settings, &mut parts).await,
+            true => Err(Reason::Nested),
+        };
+        let asking = match asking {
             Ok(asking) => asking,
             Err(reason) => {
                 let status = Status::because(Why::Bypass, reason);
                 return self.ask(parts, body, status).await;
             }
         };
+        Inside::note(&self.shared, &mut parts);
         let is_head = parts.method == Method::HEAD;
         let request = Request::from_parts(parts, body);
         let mut journey = Journey::new(self.shared, self.settings, asking, self.inner, request);
@@ -109,13 +109,13 @@ impl<S> ResponseCacheService<S> {
     }
 
     /// Leaves the request to its handler.
-    async fn ask<R, B>(mut self, parts: Parts, body: R, status: Status) -> Answer<B, S::Error>
+    async fn ask<R, B>(self, parts: Parts, body: R, status: Status) -> Answer<B, S::Error>
     where
         S: Service<Request<R>, Response = Response<B>>,
         B: Body<Data = Bytes>,
     {
         let request = Request::from_parts(parts, body);
-        let mut response = self.inner.call(request).await?.map(CacheBody::handler);
+        let mut response = call(self.inner, request).await?.map(CacheBody::handler);
         response.extensions_mut().remove::<CacheTags>();
         status.append(&self.shared.says, response.headers_mut());
         Ok(response)
@@ -127,7 +127,7 @@ impl<S> ResponseCacheService<S> {
         S: Service<Request<R>, Response = Response<B>>,
         B: Body<Data = Bytes>,
     {
-        let invalidating = Invalidating::new(&self.shared, Address::of(&parts));
+        let invalidating = Invalidating::new(&self.shared, Address::called(&parts));
         let response = self.ask(parts, body, Status::forwarded(Why::Method)).await;
         match &response {
             Ok(response) => {
@@ -137,6 +137,23 @@ impl<S> ResponseCacheService<S> {
             Err(_) => drop(invalidating),
         }
         response
+    }
+}
+
+/// In a request's extensions: the caches whose layers it has gone through on its way in. One of the
+/// same cache inside would wait for the answer that it is to make itself.
+#[derive(Debug, Clone, Default)]
+struct Inside(Vec<Arc<str>>);
+
+impl Inside {
+    fn is_noted(shared: &Shared, parts: &Parts) -> bool {
+        let inside = parts.extensions.get::<Self>();
+        inside.is_some_and(|Self(names)| names.contains(&shared.name))
+    }
+
+    fn note(shared: &Shared, parts: &mut Parts) {
+        let Self(names) = parts.extensions.get_or_insert_default();
+        names.push(Arc::clone(&shared.name));
     }
 }
 
@@ -151,10 +168,9 @@ async fn asking(shared: &Shared, settings: &Settings, parts: &mut Parts) -> Resu
         Some(hook) => (hook.0)(parts).await,
         None => None,
     };
-    if !was_read {
-        // What was read to find the principal stands in the key.
-        used.forget_reads();
-    }
+    // Counted and not taken off the note: a layer around this one must see what the hook has read.
+    let reads = used.reads();
+    let address = Address::of(parts).ok_or(Reason::Host)?;
     match principal.is_some() {
         false if was_read => return Err(Reason::Session),
         false if is_authorized(&parts.headers, &settings.credentials) => {
@@ -164,9 +180,10 @@ async fn asking(shared: &Shared, settings: &Settings, parts: &mut Parts) -> Resu
     }
     Ok(Asking {
         headers: parts.headers.clone(),
-        address: Address::of(parts),
+        address,
         principal,
         used,
+        reads,
         began: shared.now(),
     })
 }

@@ -1,7 +1,7 @@
 //! Settings of one layer.
 
 use cloakroom_core::BoxFuture;
-use http::{HeaderName, header, request::Parts};
+use http::{HeaderName, request::Parts};
 use std::{fmt, future::Future, sync::Arc};
 use time::Duration;
 
@@ -28,18 +28,6 @@ impl Default for Settings {
             etags: true,
             ignores_requests: false,
         }
-    }
-}
-
-impl Settings {
-    /// Whether a header tells who a request is from.
-    pub(crate) fn names_the_client(&self, name: &HeaderName) -> bool {
-        let usual = [
-            header::COOKIE,
-            header::AUTHORIZATION,
-            header::PROXY_AUTHORIZATION,
-        ];
-        usual.contains(name) || self.credentials.contains(name)
     }
 }
 

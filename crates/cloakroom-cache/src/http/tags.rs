@@ -40,3 +40,8 @@ impl CacheTags {
         self.0.len()
     }
 }
+
+/// In a response's extensions: a layer that had a principal has answered. Another layer around it can't
+/// know whom by, and keeps it out of the store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ForPrincipal;

@@ -11,7 +11,7 @@
 //! | 2 | the status |
 //! | 1 | flags: 1 if no principal is part of the key, 2 if a fresh time was assumed |
 //! | 8 | the fresh time that was assumed, in s |
-//! | 4 | how many headers it varies by; for each its name, 1 or 0, and what the request said in it |
+//! | 4 | how many headers it varies by; for each its name, 1 or 0, and a hash of what the request said in it |
 //! | 4 | how many headers follow; for each its name and its value |
 //! | … | the body |
 //!

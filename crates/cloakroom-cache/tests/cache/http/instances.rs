@@ -112,3 +112,31 @@ async fn redis_holds_no_address_and_no_principal() {
         assert!(!shown.contains(secret), "{shown}");
     }
 }
+
+/// Anybody can make up addresses; what the store remembers of them for long is bounded.
+#[tokio::test]
+async fn addresses_with_nothing_to_store_leave_nothing_in_the_store() {
+    let (ground, store) = Ground::redis().await;
+    let pages = ResponseCache::builder("pages", Arc::clone(&store) as _);
+    let pages = pages.pass_for(time::Duration::ZERO).build().unwrap();
+    let handler = Handler::new(|request, _| async move {
+        match request.uri().path() {
+            "/missing" => page(&[(":status", "404")], ""),
+            "/private" => page(&[("cache-control", "private, max-age=60")], ""),
+            "/failed" => page(&[(":status", "500")], ""),
+            _ => page(&[("cache-control", "no-store")], ""),
+        }
+    });
+    let service = handler.behind(&pages.layer());
+    let server = ground.server.as_ref().unwrap();
+    let before = server.dbsize().await;
+    for n in 0..250 {
+        for path in ["/missing", "/private", "/failed", "/no-store"] {
+            get(&service, &format!("{path}?x={n}"), &[]).await;
+        }
+    }
+    assert_eq!(handler.calls(), 1000);
+    // A counter for each bucket's messages, at most.
+    let after = server.dbsize().await;
+    assert!(after < before + 100, "{before} {after}");
+}

@@ -254,3 +254,149 @@ async fn the_sessions_layer_writes_on_the_note_that_is_there() {
         );
     }
 }
+
+/// A cache for all around one for each user: of another name, or the same.
+async fn nested(inner_name: &str) -> Router {
+    let store = Arc::new(MemoryStore::new());
+    let pages = |name: &str| {
+        let pages = ResponseCache::builder(name, Arc::clone(&store) as _);
+        // So that each request goes the whole way.
+        let pages = pages.early(0.0).pass_for(time::Duration::ZERO);
+        pages.build().unwrap()
+    };
+    let (outer, inner) = (pages("pages"), pages(inner_name));
+    Router::new()
+        .route("/me", routing::get(me))
+        .route("/public", routing::get(async || (FRESH, "public")))
+        .layer(inner.layer().principal(by_user))
+        .layer(outer.layer())
+        .route("/login", routing::post(login))
+        .layer(sessions().await.layer())
+}
+
+#[tokio::test]
+async fn a_layer_for_users_inside_one_for_all_hides_no_reads_from_it() {
+    for inner in ["users", "pages"] {
+        let app = nested(inner).await;
+        let (alice, bob) = (log_in(&app, "alice").await, log_in(&app, "bob").await);
+        // The second time the inner one answers each from what it has stored.
+        for round in 0..3 {
+            for (cookies, user) in [(&*alice, "alice"), (&*bob, "bob"), ("", "nobody")] {
+                let answer = call(&app, Method::GET, "/me", cookies, "").await;
+                assert_eq!(answer.body, user, "{inner} {round} {answer:?}");
+                let says: Vec<_> = answer.headers.get_all("cache-status").iter().collect();
+                let says: Vec<_> = says.iter().map(|says| says.to_str().unwrap()).collect();
+                let hit = says[0].contains("hit");
+                let may_hit = inner == "users" && round > 0 && user != "nobody";
+                assert_eq!(hit, may_hit, "{inner} {round} {says:?}");
+                assert!(says[1].contains("fwd=uri-miss; detail="), "{says:?}");
+            }
+        }
+    }
+}
+
+/// The inner one's principal has nothing to do with sessions.
+#[tokio::test]
+async fn what_an_inner_layer_has_for_a_principal_is_not_stored_by_an_outer_one() {
+    let store = Arc::new(MemoryStore::new());
+    let pages = |name: &str| ResponseCache::builder(name, Arc::clone(&store) as _);
+    let (outer, inner) = (pages("a").build().unwrap(), pages("b").build().unwrap());
+    let by_key = |parts: &http::request::Parts| {
+        let key = parts.headers.get("x-api-key").cloned();
+        std::future::ready(key.map(|key| key.to_str().unwrap().to_owned()))
+    };
+    let handler = Handler::new(|request, _| async move {
+        let key = request.headers()["x-api-key"].to_str().unwrap().to_owned();
+        page(&[("cache-control", "max-age=60")], key)
+    });
+    let inner = handler.behind(&inner.layer().principal(by_key));
+    let inner = service_fn(move |request| {
+        let response = inner.clone().oneshot(request);
+        async move { Ok::<_, Infallible>(response.await?.map(Body::new)) }
+    });
+    let service = outer.layer().layer(inner);
+    for key in ["1", "2", "1", "2"] {
+        let headers: &'static [_] = Box::leak(Box::new([("x-api-key", key)]));
+        let answer = get(&service, "/", headers).await;
+        assert_eq!(answer.body, key, "{answer:?}");
+    }
+    assert_eq!(handler.calls(), 2);
+}
+
+/// As the facade's `by_session`.
+fn by_session(parts: &http::request::Parts) -> impl Future<Output = Option<String>> + Send + use<> {
+    let session = parts.extensions.get::<LazySession>().cloned();
+    async move {
+        let session = session?.load().await.ok()?;
+        let user = session.user().map(|user| user.to_string());
+        let handle = session.handle()?;
+        Some(format!("{handle} {}", user.unwrap_or_default()))
+    }
+}
+
+/// A page with what belongs to one session, like a token in a form.
+async fn form(session: Session) -> String {
+    session
+        .handle()
+        .map_or("none".to_owned(), |handle| handle.to_string())
+}
+
+#[tokio::test]
+async fn sessions_of_one_user_share_no_forms() {
+    let vary = [("cache-control", "max-age=60"), ("vary", "Cookie")];
+    let plain = [("cache-control", "max-age=60")];
+    let layer = || in_memory().layer();
+    for (layer, path) in [
+        (layer().principal(by_user), "/varies"),
+        (layer().principal(by_session), "/varies"),
+        (layer().principal(by_session), "/plain"),
+    ] {
+        let app: Router = Router::new()
+            .route(
+                "/varies",
+                routing::get(async move |session: Session| (vary, form(session).await)),
+            )
+            .route(
+                "/plain",
+                routing::get(async move |session: Session| (plain, form(session).await)),
+            )
+            .layer(layer)
+            .route("/login", routing::post(login))
+            .layer(sessions().await.layer());
+        let (phone, laptop) = (log_in(&app, "alice").await, log_in(&app, "alice").await);
+        let form = async |cookies: &str| call(&app, Method::GET, path, cookies, "").await;
+        let (one, two) = (form(&phone).await, form(&laptop).await);
+        assert_ne!(one.body, two.body, "{path}");
+        for (cookies, own) in [(&phone, one), (&laptop, two)] {
+            let again = form(cookies).await;
+            assert!(again.says().contains("; hit"), "{path} {again:?}");
+            assert_eq!(again.body, own.body, "{path}");
+        }
+    }
+}
+
+/// What a response varies by may be a session's cookie, or a password.
+#[tokio::test]
+async fn what_clients_are_told_apart_by_is_not_stored() {
+    let (ground, store) = crate::support::Ground::redis().await;
+    let pages = ResponseCache::builder("pages", store as _).build().unwrap();
+    let handler = Handler::fixed(&[
+        ("cache-control", "max-age=60"),
+        ("vary", "cookie, authorization"),
+    ]);
+    let alice = |_: &http::request::Parts| std::future::ready(Some("alice".to_owned()));
+    let service = handler.behind(&pages.layer().principal(alice));
+    let headers = [("cookie", "id=secret"), ("authorization", "Basic secret")];
+    let first = get(&service, "/", &headers).await;
+    assert_eq!(first.says(), "cloakroom; fwd=uri-miss; stored");
+    get(&service, "/", &headers).await.is_hit();
+    let other = get(
+        &service,
+        "/",
+        &[("cookie", "id=secret"), ("authorization", "Basic other")],
+    )
+    .await;
+    assert_eq!(other.body, "2");
+    let dump = ground.server.as_ref().unwrap().dump().await;
+    assert!(!dump.windows(6).any(|part| part == b"secret"));
+}

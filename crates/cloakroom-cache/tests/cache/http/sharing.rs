@@ -56,8 +56,8 @@ async fn addresses_hosts_and_queries_have_their_own() {
         ("/a?x=1", "one"),
         ("/A", "one"),
         ("/a/", "one"),
-        ("http://three/a", "one"),
-        ("https://three/a", "one"),
+        ("http://three/a", "three"),
+        ("https://three/a", "three"),
     ] {
         let headers: &'static [_] = Box::leak(Box::new([("host", host)]));
         for _ in 0..2 {
@@ -332,4 +332,117 @@ async fn nested_routers_of_axum_are_told_apart() {
         response.headers()["cache-status"],
         "cloakroom; fwd=uri-miss; stored"
     );
+}
+
+/// The inner one would wait for the outer one's answer, which is made of its own.
+#[tokio::test]
+async fn a_layer_inside_another_of_the_same_cache_keeps_out() {
+    let pages = in_memory();
+    let handler = Handler::fixed(&[("cache-control", "max-age=60")]);
+    let inner = handler.behind(&pages.layer().fresh_for(time::Duration::MINUTE));
+    let inner = service_fn(move |request| {
+        let response = inner.clone().oneshot(request);
+        async move { Ok::<_, Infallible>(response.await?.map(Body::new)) }
+    });
+    let service = pages.layer().layer(inner);
+    let both = crate::support::within(async {
+        let first = get(&service, "/", &[]).await;
+        (first, get(&service, "/", &[]).await)
+    });
+    let (first, second) = both.await;
+    let says: Vec<_> = first.headers.get_all("cache-status").iter().collect();
+    assert_eq!(says[0], "cloakroom; fwd=bypass; detail=nested");
+    assert_eq!(says[1], "cloakroom; fwd=uri-miss; stored");
+    assert_eq!((&*second.body, handler.calls()), ("1", 1));
+}
+
+/// What the answer is made of may believe either.
+#[tokio::test]
+async fn a_request_that_names_two_hosts_is_nobody_elses() {
+    let pages = in_memory();
+    let handler = Handler::fixed(&[("cache-control", "max-age=60")]);
+    let service = handler.behind(&pages.layer());
+    let uri = "https://shop.example/";
+    let evil = get(&service, uri, &[("host", "evil.example")]).await;
+    assert_eq!(evil.says(), "cloakroom; fwd=bypass; detail=host");
+    let twice = [("host", "shop.example"), ("host", "evil.example")];
+    for uri in [uri, "/"] {
+        let two = get(&service, uri, &twice).await;
+        assert_eq!(two.says(), "cloakroom; fwd=bypass; detail=host");
+    }
+    let good = get(&service, uri, &[("host", "Shop.example")]).await;
+    assert_eq!(good.body, "4");
+    get(&service, uri, &[]).await.is_hit();
+}
+
+#[tokio::test]
+async fn what_is_forwarded_for_another_host_scheme_or_prefix_is_not_shared() {
+    let pages = in_memory();
+    let handler = Handler::fixed(&[("cache-control", "max-age=60")]);
+    let service = handler.behind(&pages.layer());
+    let all: [&[(&str, &str)]; 8] = [
+        &[],
+        &[("x-forwarded-host", "evil.example")],
+        &[
+            ("x-forwarded-host", "a"),
+            ("x-forwarded-host", "evil.example"),
+        ],
+        &[("x-forwarded-proto", "http")],
+        &[("x-forwarded-proto", "https")],
+        &[("x-forwarded-prefix", "/evil")],
+        &[("forwarded", "for=1.2.3.4;host=evil.example")],
+        &[("forwarded", "for=1.2.3.4;proto=http")],
+    ];
+    for (n, headers) in all.into_iter().enumerate() {
+        let first = get(&service, "/", headers).await;
+        assert_eq!(first.body, (n + 1).to_string(), "{headers:?}");
+        get(&service, "/", headers).await.is_hit();
+    }
+    // For whom it was forwarded is another for each client.
+    let other = [("forwarded", "For=\"[::1]\";host=evil.example")];
+    get(&service, "/", &other).await.is_hit();
+    // They are all of one address.
+    pages.invalidate("/").await.unwrap();
+    for headers in all {
+        let anew = get(&service, "/", headers).await;
+        assert!(anew.says().contains("fwd"), "{headers:?}");
+    }
+}
+
+/// A service that is never ready again once it was asked.
+#[derive(Clone)]
+struct Once(Arc<std::sync::atomic::AtomicBool>);
+
+impl Service<Request<Body>> for Once {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Infallible>> {
+        match self.0.load(SeqCst) {
+            true => std::task::Poll::Pending,
+            false => std::task::Poll::Ready(Ok(())),
+        }
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Self::Future {
+        assert!(!self.0.swap(true, SeqCst), "it is ready");
+        std::future::ready(Ok(page(FRESH, "once")))
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_waits_for_no_busy_handler() {
+    let service = in_memory().layer().layer(Once(Arc::default()));
+    get(&service, "/", &[]).await;
+    for _ in 0..3 {
+        crate::support::within(get(&service, "/", &[]))
+            .await
+            .is_hit();
+    }
+    let other = tokio::time::timeout(MOMENT, get(&service, "/other", &[]));
+    assert!(other.await.is_err());
 }

@@ -213,3 +213,77 @@ async fn a_handler_that_takes_longer_than_others_wait_is_not_ended() {
     assert!(all.iter().all(|answer| answer.status == 200));
     assert_ne!(all[0].body, all[1].body);
 }
+
+#[tokio::test]
+async fn a_reload_of_what_cannot_be_made_takes_nothing_from_anybody() {
+    let anew = &[("cache-control", "no-cache")];
+    for (says, is_served) in [
+        ("max-age=10, stale-if-error=30", true),
+        ("max-age=10", false),
+    ] {
+        let (pages, clock) = with_clock();
+        let headers: &'static [_] = Box::leak(Box::new([("cache-control", says)]));
+        let (handler, status) = switched(headers);
+        let service = handler.behind(&pages.layer());
+        get(&service, "/", &[]).await;
+        clock.advance(time::Duration::seconds(1));
+        for failure in [500, 0] {
+            status.store(failure, SeqCst);
+            if failure == 500 || is_served {
+                let reload = get(&service, "/", anew).await;
+                assert_eq!(reload.status == 200, is_served, "{says} {reload:?}");
+            }
+            // Others have what there was.
+            let other = get(&service, "/", &[]).await;
+            other.is_hit();
+            assert_eq!(other.body, "1");
+        }
+        clock.advance(time::Duration::seconds(15));
+        status.store(500, SeqCst);
+        let stale = get(&service, "/", &[]).await;
+        assert_eq!(stale.status == 200, is_served, "{says}");
+        let reload = get(&service, "/", anew).await;
+        assert_eq!(reload.status == 200, is_served, "{says}");
+        status.store(200, SeqCst);
+        clock.advance(time::Duration::seconds(2));
+        let made = get(&service, "/", anew).await;
+        assert_ne!(made.body, "1");
+        let next = get(&service, "/", &[]).await;
+        next.is_hit();
+        assert_eq!(next.body, made.body);
+    }
+}
+
+#[tokio::test]
+async fn after_a_reload_nobody_sees_what_is_not_to_be_stored_any_more() {
+    for pass_for in [0, 5] {
+        let pages = ResponseCache::builder("pages", Arc::new(MemoryStore::new()));
+        let pages = pages.pass_for(time::Duration::seconds(pass_for));
+        let handler = Handler::new(|_, call| async move {
+            let says = if call == 1 { "max-age=60" } else { "no-store" };
+            page(&[("cache-control", says)], call.to_string())
+        });
+        let service = handler.behind(&pages.early(0.0).build().unwrap().layer());
+        get(&service, "/", &[]).await;
+        let reload = get(&service, "/", &[("cache-control", "no-cache")]).await;
+        assert_eq!(reload.body, "2");
+        let gone = || async { get(&service, "/", &[]).await.body != "1" };
+        assert!(cloakroom_testkit::eventually(Duration::from_secs(5), gone).await);
+    }
+}
+
+/// RFC 9111 would let it.
+#[tokio::test]
+async fn a_failure_is_not_stored_though_it_says_that_it_is_fresh() {
+    for status in ["500", "501", "503"] {
+        let headers: &'static [_] = Box::leak(Box::new([
+            (":status", status),
+            ("cache-control", "max-age=60"),
+        ]));
+        let handler = Handler::fixed(headers);
+        let service = handler.behind(&in_memory().layer());
+        let failed = get(&service, "/", &[]).await;
+        assert_eq!(failed.says(), "cloakroom; fwd=uri-miss; detail=failed");
+        assert_eq!(get(&service, "/", &[]).await.body, "2", "{status}");
+    }
+}
