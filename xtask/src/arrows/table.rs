@@ -19,7 +19,7 @@ const REDIS: &str = "cloakroom-redis";
 const TOWER: &str = "cloakroom-tower";
 
 /// The arrows. They point down: core knows no one, only the facade sees all.
-const ARROWS: [(&str, Allowed); 16] = [
+const ARROWS: [(&str, Allowed); 18] = [
     (
         "cloakroom",
         AllBut(&["cloakroom-testkit", "cloakroom-conformance"]),
@@ -36,8 +36,10 @@ const ARROWS: [(&str, Allowed); 16] = [
     ("cloakroom-tower-sessions", Only(&[CORE, NEAR, TOWER])),
     ("cloakroom-testkit", Only(&[CORE])),
     ("cloakroom-conformance", Only(&[])),
+    ("cloakroom-bench", Free),
     ("cloakroom-e2e", Free),
     ("fleet", Free),
+    ("jwt-shop", Free),
     ("xtask", Free),
 ];
 
