@@ -236,3 +236,40 @@ async fn without_its_store_a_service_refuses_all_or_accepts_for_as_long_as_it_wa
         assert!(eventually(LIMIT, || async { answer(service).await.is_ok() }).await);
     }
 }
+
+#[tokio::test]
+async fn the_permissions_in_the_manual_suffice() {
+    let manual = include_str!("../../../cloakroom/manual/operations.md");
+    let words = manual.split(|c: char| c.is_whitespace() || c == '`');
+    let rules = words.filter(|word| word.starts_with('+'));
+    let user = ["ACL", "SETUSER", "app", "on", ">pass", "~cr1:*", "&cr1:*"];
+    let rules: Vec<_> = user.into_iter().chain(rules).collect();
+    let listening = ["+subscribe", "+echo"];
+    let server = RedisServer::start().await;
+    server.command(&[&rules[..], &listening].concat()).await;
+    let url = format!("redis://app:pass@127.0.0.1:{}", server.port());
+    let service = service(&connect(&url).await, &ring()).await;
+    let first = service.log_in("alice", Some("phone"), None).await.unwrap();
+    let Refreshed::Pair(next) = service
+        .refresh(&first.refresh.expose_secret())
+        .await
+        .unwrap()
+    else {
+        panic!("not renewed");
+    };
+    service
+        .revoke_token(next.access.registered())
+        .await
+        .unwrap();
+    assert!(is_revoked_soon(&service.verifier(), &next).await);
+    service
+        .log_out(&next.refresh.expose_secret())
+        .await
+        .unwrap();
+    let second = service.log_in("alice", None, None).await.unwrap();
+    let handle = service.list("alice").await.unwrap()[0].handle;
+    assert!(service.revoke_login("alice", handle).await.unwrap());
+    assert!(is_revoked_soon(&service.verifier(), &second).await);
+    assert_eq!(service.revoke_user("alice").await.unwrap(), 0);
+    service.revoke_everyone().await.unwrap();
+}
