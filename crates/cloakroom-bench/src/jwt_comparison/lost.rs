@@ -28,23 +28,17 @@ pub(crate) async fn measure(table: &mut Table) -> Result<(), Failure> {
             format!("{heard}, {fresh}")
         })
     };
-    let which = "answers of an instance that heard it, and of a fresh one";
-    let what = |what| format!("Redis loses its last second; {what}: {which}");
-    table.row(&what("a login in it"), told(|s| s.logged_in, &dead));
+    let what =
+        |what| format!("Redis lost its last second, then {what}, where it was heard, and fresh");
+    table.row(&what("who logged in in it"), told(|s| s.logged_in, &dead));
+    let by = "who logged out in it, by an instance that lives";
+    table.row(&what(by), told(|s| s.logged_out, &alive));
+    let by = "who logged out in it, by an instance that died";
+    table.row(&what(by), told(|s| s.logged_out, &dead));
+    let [login, logout] = dead[1].refreshed;
+    let refresh = [String::from("–"), format!("{login}, {logout}")];
     table.row(
-        &what("a logout in it, by an instance that lives"),
-        told(|s| s.logged_out, &alive),
-    );
-    table.row(
-        &what("a logout in it, by an instance that died too"),
-        told(|s| s.logged_out, &dead),
-    );
-    let refresh = [format!("–"), {
-        let [login, logout] = dead[1].refreshed;
-        format!("{login}, {logout}")
-    }];
-    table.row(
-        "then the refresh tokens of that login and that logout, on the fresh one",
+        "then the refresh tokens of that login, and of that logout",
         refresh,
     );
     Ok(())

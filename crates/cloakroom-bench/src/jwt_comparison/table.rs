@@ -17,8 +17,8 @@ impl Table {
     pub(crate) fn cannot(&mut self) {
         let row = [
             "can't",
-            "be read by a service that has no store",
-            "hold what changes; be checked by a service that hears of no revocation, and end before they expire",
+            "be checked without the store",
+            "hold what changes; end early for a service without the store",
         ];
         self.0.push(row.map(str::to_owned));
     }
