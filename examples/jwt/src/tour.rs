@@ -100,3 +100,14 @@ async fn ask(
     }
     Ok(answer)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Deployment, walk};
+
+    #[tokio::test]
+    async fn all_is_as_the_walk_says() {
+        let deployment = Deployment::start("memory:", 4, 0).await.unwrap();
+        walk(&deployment).await.unwrap();
+    }
+}
