@@ -336,6 +336,13 @@ impl LoginServiceBuilder {
         self
     }
 
+    /// How many revocations are held in memory: 1,000,000 by default, in some 53 MB. Of what does not
+    /// fit the store is asked.
+    pub fn max_revoked(mut self, most: usize) -> Self {
+        self.revoked = self.revoked.max_entries(most);
+        self
+    }
+
     /// What checks do while nothing proves that all revocations were heard and the store can't be
     /// asked: refuse, by default.
     pub fn on_unavailable(mut self, choice: OnUnavailable) -> Self {

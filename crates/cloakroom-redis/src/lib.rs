@@ -14,6 +14,7 @@
 //! | `cr1:{tag}:u:<user digest>` | sorted set | digests of a user's sessions, by time of login |
 //! | `cr1:{tag}:c:<digest>` | hash | an entry of cached values: its fields are below |
 //! | `cr1:{tag}:t:<digest>` | string | a tag of cached values: its version, a space, and the number of the message that it came with |
+//! | `cr1:{tag}:x` | sorted set | what is revoked though it could live on: digests of token ids and of logins, by when they may be forgotten |
 //! | `cr1:{tag}:bus` | channel, sharded in a cluster | invalidations of this bucket |
 //! | `cr1:{tag}:seq` | number | how many invalidations it has had |
 //! | `cr1:{tag}:epoch` | string | which epoch it is since all sessions of the bucket were ended at once |
@@ -29,7 +30,7 @@
 //! | `~t` | last seen, ms | `~l` | the device's label |
 //! | `~x` | absolute deadline, ms | `~z` | bytes of all attributes |
 //! | `~i` | idle window, ms | `~s` | alone, for two minutes: `superseded` or `ended` |
-//! | `~e` | the epoch that it was made in, unless it is the first | | |
+//! | `~e` | the epoch that it was made in, unless it is the first | `~j` | how long tokens made from it can outlive it, ms |
 //!
 //! Of an entry of cached values, whose schemas lie side by side:
 //!
@@ -46,6 +47,7 @@
 //! |---|---|
 //! | load | `PTTL`, `HGETALL`, `HDEL` of a field that is never there, and `GET` of the epoch, in one round trip; in a cluster the epoch's `GET` and `PERSIST` go beside them |
 //! | create, commit, retire, rotate, end, list, revoke | one `EVALSHA` |
+//! | revoke a token, read what a bucket has revoked, ask about one thing | one `EVALSHA` |
 //! | revoke everyone | one `EVALSHA` for each bucket, in one round trip for each master |
 //! | end, revoke, with [`Durability::Replicas`] | then `SET` and `WAIT`, in one round trip on a connection of their own; the first time `ROLE` and `INFO` before |
 //! | fetch, extend, release, put and insert a cached value; invalidate, mark and unmark it; read and change a tag | one `EVALSHA` |

@@ -54,6 +54,7 @@
 #[cfg(all(
     doctest,
     feature = "axum",
+    feature = "jwt",
     feature = "redis",
     feature = "tower-sessions"
 ))]

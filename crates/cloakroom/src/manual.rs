@@ -23,5 +23,9 @@ pub mod response_cache {}
 #[doc = include_str!("../manual/sessions.md")]
 pub mod sessions {}
 
+#[cfg(feature = "jwt")]
+#[doc = include_str!("../manual/tokens.md")]
+pub mod tokens {}
+
 #[doc = include_str!("../manual/tower_sessions.md")]
 pub mod tower_sessions {}

@@ -19,7 +19,7 @@ const REDIS: &str = "cloakroom-redis";
 const TOWER: &str = "cloakroom-tower";
 
 /// The arrows. They point down: core knows no one, only the facade sees all.
-const ARROWS: [(&str, Allowed); 18] = [
+const ARROWS: [(&str, Allowed); 19] = [
     (
         "cloakroom",
         AllBut(&["cloakroom-testkit", "cloakroom-conformance"]),
@@ -40,6 +40,7 @@ const ARROWS: [(&str, Allowed); 18] = [
     ("cloakroom-e2e", Free),
     ("cache-aside", Free),
     ("fleet", Free),
+    ("jwt-shop", Free),
     ("xtask", Free),
 ];
 

@@ -20,7 +20,7 @@ use std::{
 use time::Duration;
 use tokio::{sync::Notify, task::AbortHandle};
 
-/// So many entries are held when the application says nothing: some 50 MB.
+/// So many entries are held when the application says nothing: 53 MB, as `jwt-comparison` measured.
 const ENTRIES: usize = 1_000_000;
 /// Between attempts to read what the store remembers.
 const PAUSE: Pause = Pause::from_millis(100);
@@ -135,7 +135,8 @@ impl Revoked {
     /// # Consistency
     ///
     /// Shows all that was revoked longer before the call than the
-    /// [bound](RevokedBuilder::max_staleness), and never accepts what it refused before.
+    /// [bound](RevokedBuilder::max_staleness), and never accepts what it refused before; except that
+    /// the end of everyone's logins is undone here too, should the store lose it.
     ///
     /// # Errors
     ///
@@ -234,8 +235,8 @@ impl RevokedBuilder {
         self
     }
 
-    /// How many entries are held at most, each some 50 bytes: 1,000,000 by default. What does not fit
-    /// is asked of the store.
+    /// How many entries are held at most, 1,000,000 by default. Each takes 29 to 57 bytes, as their
+    /// tables are fuller or emptier. Of what does not fit the store is asked.
     pub fn max_entries(mut self, most: usize) -> Self {
         self.most = most;
         self

@@ -54,7 +54,8 @@ impl std::fmt::Display for Jwks {
 }
 
 impl KeyRing {
-    /// The keys that verify now, sorted by name: those about to sign and those that did, too.
+    /// The keys that verify now, sorted by name: those about to sign and those that did, too. Not
+    /// those [of peers](Self::trust_jwks_of).
     #[must_use]
     pub fn jwks(&self, now: OffsetDateTime) -> Jwks {
         let ring = self.read();
@@ -92,6 +93,49 @@ impl KeyRing {
                 trusted.insert(active.kid().to_owned(), Trusted { key, until });
             }
             keys.trusted = trusted;
+            keys.peers.clear();
+            Ok(count)
+        })
+    }
+
+    /// Trusts the keys of this peer's document, in place of those that its last one had; how many
+    /// there are. Our own keys and other peers' stay. Does nothing if the document can't be used.
+    ///
+    /// For signers with keys of their own that read each other's documents, like a blue and a green
+    /// deployment. A peer's keys are not in [`jwks`](Self::jwks): were they, two that read each other
+    /// would keep a key alive that its owner has given up. So whoever only verifies reads the document
+    /// of each signer.
+    ///
+    /// ```
+    /// use cloakroom_jwt::{KeyRing, SigningKey};
+    /// use time::OffsetDateTime;
+    ///
+    /// let now = OffsetDateTime::now_utc();
+    /// let blue = KeyRing::new(SigningKey::generate()?);
+    /// let green = KeyRing::new(SigningKey::generate()?);
+    /// let own = blue.jwks(now).to_string();
+    /// blue.trust_jwks_of("green", &green.jwks(now).to_string())?;
+    ///
+    /// assert_eq!(blue.len(), 2);
+    /// assert_eq!(blue.jwks(now).to_string(), own);
+    /// # Ok::<(), cloakroom_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`trust_jwks`](Self::trust_jwks), and [`Invalid`](cloakroom_core::ErrorKind::Invalid) if the
+    /// document gives another key the name of one that is here.
+    pub fn trust_jwks_of(&self, peer: &str, json: &str) -> Result<usize> {
+        let read = read(json)?;
+        let count = read.len();
+        self.write(|keys| {
+            let last = keys.peers.remove(peer);
+            let clash = read.values().find_map(|t| keys.free_for(&t.key).err());
+            if let Some(error) = clash {
+                keys.peers.extend(last.map(|last| (peer.to_owned(), last)));
+                return Err(error);
+            }
+            keys.peers.insert(peer.to_owned(), read);
             Ok(count)
         })
     }

@@ -53,6 +53,8 @@ pub struct KeyRing(Arc<RwLock<Arc<Keys>>>);
 struct Keys {
     active: Option<Arc<SigningKey>>,
     trusted: HashMap<String, Trusted>,
+    /// What others' documents said last, by whose they are. Passed on to nobody.
+    peers: HashMap<String, HashMap<String, Trusted>>,
 }
 
 #[derive(Clone)]
@@ -129,11 +131,16 @@ impl KeyRing {
     }
 
     /// Refuses all tokens of this key from now on; whether there was one. If it was the key that
-    /// signs, none does until [`sign_with`](Self::sign_with) brings another.
+    /// signs, none does until [`sign_with`](Self::sign_with) brings another; if a peer's document
+    /// still names it, the next look brings it back.
     pub fn remove(&self, kid: &str) -> bool {
         self.write(|keys| {
             keys.active.take_if(|active| active.kid() == kid);
-            keys.trusted.remove(kid).is_some()
+            let mut found = keys.trusted.remove(kid).is_some();
+            for peer in keys.peers.values_mut() {
+                found |= peer.remove(kid).is_some();
+            }
+            found
         })
     }
 
@@ -156,7 +163,8 @@ impl KeyRing {
     /// How many keys there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.read().trusted.len()
+        let keys = self.read();
+        keys.trusted.len() + keys.peers.values().map(HashMap::len).sum::<usize>()
     }
 
     /// Whether there is no key, so that every token is refused.
@@ -171,7 +179,9 @@ impl KeyRing {
     }
 
     pub(crate) fn find(&self, kid: &str, now: OffsetDateTime) -> Found {
-        match self.read().trusted.get(kid) {
+        let keys = self.read();
+        let of_peers = || keys.peers.values().find_map(|peer| peer.get(kid));
+        match keys.trusted.get(kid).or_else(of_peers) {
             None => Found::Unknown,
             Some(trusted) if trusted.is_over(now) => Found::Retired,
             Some(trusted) => Found::Key(Arc::clone(&trusted.key)),
@@ -191,15 +201,19 @@ impl KeyRing {
 
 impl Keys {
     fn add(&mut self, key: PublicKey, until: Option<OffsetDateTime>) -> Result<()> {
-        match self.trusted.get(key.kid()) {
-            Some(there) if *there.key != key => {
-                Err(invalid("another key of this ring has the same name"))
-            }
-            _ => {
-                self.put(key, until);
-                Ok(())
-            }
+        self.free_for(&key)?;
+        self.put(key, until);
+        Ok(())
+    }
+
+    /// That no other key, of whomever, has this one's name.
+    fn free_for(&self, key: &PublicKey) -> Result<()> {
+        let of_peers = self.peers.values();
+        let mut all = of_peers.chain([&self.trusted]);
+        if all.any(|keys| keys.get(key.kid()).is_some_and(|there| *there.key != *key)) {
+            return Err(invalid("another key of this ring has the same name"));
         }
+        Ok(())
     }
 
     fn put(&mut self, key: PublicKey, until: Option<OffsetDateTime>) {

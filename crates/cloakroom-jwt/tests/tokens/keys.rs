@@ -231,3 +231,58 @@ fn the_key_that_signed_so_far_ends_when_it_was_told_to() {
     assert!(!accepts());
     assert_eq!(ring.prune(now), 2);
 }
+
+#[test]
+fn peers_that_read_each_other_keep_no_key_alive() {
+    let now = ManualClock::default().now();
+    let blue_key = SigningKey::generate().unwrap();
+    let [blue, green] = [blue_key.clone(), SigningKey::generate().unwrap()].map(KeyRing::new);
+    let read = || {
+        blue.trust_jwks_of("green", &green.jwks(now).to_string())
+            .unwrap();
+        green
+            .trust_jwks_of("blue", &blue.jwks(now).to_string())
+            .unwrap();
+    };
+    read();
+    assert_eq!((blue.len(), green.len()), (2, 2));
+    blue.sign_with(SigningKey::generate().unwrap(), now)
+        .unwrap();
+    assert_eq!(blue.prune(now), 1);
+    for _ in 0..3 {
+        read();
+    }
+    assert_eq!((blue.len(), green.len()), (2, 2));
+    assert!(!blue.remove(blue_key.kid()) && !green.remove(blue_key.kid()));
+}
+
+#[test]
+fn a_peers_document_takes_the_place_of_its_last_one_alone() {
+    let now = ManualClock::default().now();
+    let own = SigningKey::generate().unwrap();
+    let ring = KeyRing::new(own.clone());
+    ring.trust_until(public(2, "old"), now + Duration::SECOND)
+        .unwrap();
+    let document = |number, name: &str| {
+        let peer = KeyRing::empty();
+        peer.trust(public(number, name)).unwrap();
+        peer.jwks(now).to_string()
+    };
+    ring.trust_jwks_of("a", &document(3, "a1")).unwrap();
+    ring.trust_jwks_of("b", &document(4, "b1")).unwrap();
+    ring.trust_jwks_of("a", &document(5, "a2")).unwrap();
+    assert_eq!(ring.len(), 4);
+    // A document that can't be used changes nothing: of keys that have another's name, too.
+    for wrong in [
+        "{}",
+        &document(6, own.kid()),
+        &document(6, "old"),
+        &document(6, "b1"),
+    ] {
+        assert!(ring.trust_jwks_of("a", wrong).is_err());
+    }
+    assert!(ring.trust(public(6, "b1")).is_err());
+    assert_eq!(ring.prune(now + Duration::SECOND), 1, "it kept its end");
+    assert!(ring.remove("a2") && ring.remove("b1") && !ring.remove("a1"));
+    assert_eq!(ring.active().as_deref(), Some(own.kid()));
+}

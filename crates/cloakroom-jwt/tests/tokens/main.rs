@@ -10,6 +10,7 @@ mod http;
 mod interop;
 mod issuing;
 mod keys;
+mod peers;
 mod refresh;
 mod revoked;
 mod rotation;

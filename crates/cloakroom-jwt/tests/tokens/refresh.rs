@@ -61,6 +61,7 @@ async fn each_token_brings_the_next_on_any_instance() {
     .await;
 }
 
+/// J40.
 #[tokio::test]
 async fn a_copy_ends_its_family_everywhere() {
     everywhere(|a, b| async move {
@@ -79,6 +80,7 @@ async fn a_copy_ends_its_family_everywhere() {
     .await;
 }
 
+/// J40.
 #[tokio::test]
 async fn without_a_grace_the_last_one_is_a_copy_too() {
     everywhere(|a, b| async move {
@@ -105,6 +107,7 @@ async fn within_the_grace_a_lost_answer_is_given_again() {
     .await;
 }
 
+/// J40.
 #[tokio::test]
 async fn uses_side_by_side_get_one_successor() {
     everywhere(|a, b| async move {
@@ -126,6 +129,7 @@ async fn uses_side_by_side_get_one_successor() {
     .await;
 }
 
+/// J40.
 #[tokio::test]
 async fn a_restart_of_everything_changes_nothing() {
     let server = RedisServer::builder()
@@ -222,4 +226,69 @@ async fn what_is_no_token_is_none() {
     other[place] = if other[place] == 'A' { 'B' } else { 'A' };
     let other: String = other.into_iter().collect();
     assert!(is_reused(&families, &families.parse(&other).unwrap()).await);
+}
+
+/// J40.
+#[tokio::test]
+async fn without_a_grace_two_at_once_end_the_family() {
+    everywhere(|a, b| async move {
+        for _ in 0..20 {
+            let all = [&a, &b].map(|store| families(store, Duration::ZERO));
+            let first = all[0].begin("alice", Login::default()).await.unwrap();
+            let uses = all.clone().map(|families| {
+                let token = first.token.clone();
+                tokio::spawn(async move { families.refresh(&token).await.unwrap() })
+            });
+            let (mut next, mut reused) = (Vec::new(), 0);
+            for used in uses {
+                match used.await.unwrap() {
+                    Used::Next(family) => next.push(family.token),
+                    Used::Reused { .. } => reused += 1,
+                    Used::Gone => panic!("nobody ended it"),
+                }
+            }
+            assert_eq!((next.len(), reused), (1, 1));
+            assert!(is_gone(&all[0], &next[0]).await && is_gone(&all[1], &first.token).await);
+            assert!(a.standing(first.at).await.unwrap().revoked.is_some());
+        }
+    })
+    .await;
+}
+
+/// J40.
+#[tokio::test]
+async fn a_copys_use_is_told_at_warn_and_tells_no_secret() {
+    #[derive(Clone, Default)]
+    struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let store: Arc<dyn Store> = Arc::new(cloakroom_core::MemoryStore::new());
+    let families = families(&store, Duration::ZERO);
+    let first = families.begin("alice", Login::default()).await.unwrap();
+    let second = next(&families, &first.token).await;
+    let text = || String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(!text().contains("WARN"), "{}", text());
+    assert!(is_reused(&families, &first.token).await);
+    let told = text();
+    let line = told.lines().find(|line| line.contains("WARN")).unwrap();
+    assert!(line.contains("a used refresh token came again"), "{line}");
+    assert!(line.contains(&format!("{:?}", first.at.digest)), "{line}");
+    for token in [first.token, second.token] {
+        let secret = token.expose_secret();
+        assert!(!told.contains(&secret[5..]) && !told.contains(&secret[30..]));
+    }
 }

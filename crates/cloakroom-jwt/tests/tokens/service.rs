@@ -1,11 +1,11 @@
 //! Logins by tokens, as an application uses them.
 
-use crate::ground::{LIMIT, everywhere};
+use crate::ground::{LIMIT, connect, everywhere, proven};
 use cloakroom_core::{MemoryStore, SessionStore, Store};
 use cloakroom_jwt::{
-    KeyRing, LoginService, Pair, Refreshed, Refusal, SigningKey, Tokens, Verifier,
+    KeyRing, LoginService, OnUnavailable, Pair, Refreshed, Refusal, SigningKey, Tokens, Verifier,
 };
-use cloakroom_testkit::eventually;
+use cloakroom_testkit::{RedisServer, eventually};
 use std::sync::Arc;
 
 async fn service(store: &Arc<dyn Store>, ring: &KeyRing) -> LoginService {
@@ -96,6 +96,7 @@ async fn one_token_one_login_a_user_and_everyone_are_revoked_apart() {
     .await;
 }
 
+/// J36.
 #[tokio::test]
 async fn neither_token_is_taken_for_the_other_nor_for_a_session() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
@@ -130,4 +131,145 @@ async fn neither_token_is_taken_for_the_other_nor_for_a_session() {
         service.refresh(&sid).await.unwrap(),
         Refreshed::Gone
     ));
+}
+
+/// A server that keeps all it has acknowledged.
+async fn lasting() -> RedisServer {
+    let server = RedisServer::builder()
+        .arg("--appendonly", "yes")
+        .arg("--appendfsync", "always");
+    server.start().await
+}
+
+/// J37.
+#[tokio::test]
+async fn what_was_refused_once_is_never_accepted_again_whatever_restarts() {
+    let (server, ring) = (lasting().await, ring());
+    let stores = [connect(&server.url()).await, connect(&server.url()).await];
+    let blue = service(&stores[0], &ring).await;
+    let green = service(&stores[1], &ring).await;
+    for how in ["token", "login", "user", "everyone"] {
+        let pair = blue.log_in("alice", None, None).await.unwrap();
+        let token = pair.access.token().to_owned();
+        assert!(green.verifier().verify(&token).await.is_ok(), "{how}");
+        match how {
+            "token" => blue.revoke_token(pair.access.registered()).await.unwrap(),
+            "login" => blue.log_out(&pair.refresh.expose_secret()).await.unwrap(),
+            "user" => drop(blue.revoke_user("alice").await.unwrap()),
+            _ => blue.revoke_everyone().await.unwrap(),
+        }
+        assert!(is_revoked_soon(&green.verifier(), &pair).await, "{how}");
+        assert!(is_revoked_soon(&blue.verifier(), &pair).await, "{how}");
+        // From now on all the time: with the server away, and while it comes back.
+        let watched = [&blue, &green].map(|service| {
+            let (verifier, token) = (service.verifier(), token.clone());
+            tokio::spawn(async move {
+                loop {
+                    let answer = verifier.verify(&token).await;
+                    assert!(answer.is_err(), "accepted after it was refused");
+                    tokio::task::yield_now().await;
+                }
+            })
+        });
+        server.kill();
+        let refused = green.verifier().verify(&token).await;
+        assert!(
+            matches!(refused, Err(Refusal::Revoked)),
+            "{how}: {refused:?}"
+        );
+        server.restart().await;
+        for store in &stores {
+            proven(store).await;
+        }
+        let later = service(&connect(&server.url()).await, &ring).await;
+        for service in [&blue, &green, &later] {
+            assert!(is_revoked_soon(&service.verifier(), &pair).await, "{how}");
+        }
+        for task in watched {
+            assert!(!task.is_finished(), "{how}");
+            task.abort();
+        }
+    }
+}
+
+/// J39.
+#[tokio::test]
+async fn without_its_store_a_service_refuses_all_or_accepts_for_as_long_as_it_was_told() {
+    let (server, ring) = (lasting().await, ring());
+    let store = connect(&server.url()).await;
+    let with = |choice| {
+        let tokens = Tokens::builder(ring.clone(), "https://login.example").audience("shop");
+        let service = LoginService::builder(Arc::clone(&store), tokens);
+        service.on_unavailable(choice).build()
+    };
+    let strict = service(&store, &ring).await;
+    let long = with(OnUnavailable::AcceptAsOf(time::Duration::HOUR));
+    let short = with(OnUnavailable::AcceptAsOf(time::Duration::milliseconds(
+        2_500,
+    )));
+    let (long, short) = (long.await.unwrap(), short.await.unwrap());
+    let good = strict.log_in("alice", None, None).await.unwrap();
+    let bad = strict.log_in("bob", None, None).await.unwrap();
+    strict.revoke_user("bob").await.unwrap();
+    for service in [&strict, &long, &short] {
+        assert!(is_revoked_soon(&service.verifier(), &bad).await);
+        assert!(service.verifier().verify(good.access.token()).await.is_ok());
+    }
+    server.kill();
+    let answer = |service: &LoginService| {
+        let (verifier, token) = (service.verifier(), good.access.token().to_owned());
+        async move { verifier.verify(&token).await }
+    };
+    let is_away = |answer: Result<_, Refusal>| matches!(answer, Err(Refusal::Unavailable(_)));
+    // Within its bound even the strict one accepts what is proven; not longer.
+    assert!(eventually(LIMIT, || async { is_away(answer(&strict).await) }).await);
+    assert!(answer(&short).await.is_ok());
+    assert!(eventually(LIMIT, || async { is_away(answer(&short).await) }).await);
+    assert!(answer(&long).await.is_ok());
+    for service in [&strict, &long, &short] {
+        let refused = service.verifier().verify(bad.access.token()).await;
+        assert!(matches!(refused, Err(Refusal::Revoked)));
+    }
+    server.restart().await;
+    proven(&store).await;
+    for service in [&strict, &long, &short] {
+        assert!(eventually(LIMIT, || async { answer(service).await.is_ok() }).await);
+    }
+}
+
+#[tokio::test]
+async fn the_permissions_in_the_manual_suffice() {
+    let manual = include_str!("../../../cloakroom/manual/operations.md");
+    let words = manual.split(|c: char| c.is_whitespace() || c == '`');
+    let rules = words.filter(|word| word.starts_with('+'));
+    let user = ["ACL", "SETUSER", "app", "on", ">pass", "~cr1:*", "&cr1:*"];
+    let rules: Vec<_> = user.into_iter().chain(rules).collect();
+    let listening = ["+subscribe", "+echo"];
+    let server = RedisServer::start().await;
+    server.command(&[&rules[..], &listening].concat()).await;
+    let url = format!("redis://app:pass@127.0.0.1:{}", server.port());
+    let service = service(&connect(&url).await, &ring()).await;
+    let first = service.log_in("alice", Some("phone"), None).await.unwrap();
+    let Refreshed::Pair(next) = service
+        .refresh(&first.refresh.expose_secret())
+        .await
+        .unwrap()
+    else {
+        panic!("not renewed");
+    };
+    service
+        .revoke_token(next.access.registered())
+        .await
+        .unwrap();
+    assert!(is_revoked_soon(&service.verifier(), &next).await);
+    service
+        .log_out(&next.refresh.expose_secret())
+        .await
+        .unwrap();
+    let second = service.log_in("alice", None, None).await.unwrap();
+    let handle = service.list("alice").await.unwrap()[0].handle;
+    assert!(service.revoke_login("alice", handle).await.unwrap());
+    assert!(is_revoked_soon(&service.verifier(), &second).await);
+    assert_eq!(service.revoke_user("alice").await.unwrap(), 0);
+    service.revoke_everyone().await.unwrap();
 }
