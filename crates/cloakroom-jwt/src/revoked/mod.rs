@@ -184,8 +184,11 @@ impl Revoked {
                     // Remembered here, too: what was refused once is refused again.
                     Listener::revoked(&*inner.heard, at, left);
                 }
-                let other_epoch = epoch.is_some_and(|epoch| epoch != standing.epoch);
-                Ok(standing.revoked.is_some() || other_epoch)
+                let over = epoch.filter(|epoch| *epoch != standing.epoch);
+                if let Some(over) = over {
+                    inner.heard.of(at.bucket).end_epoch(over);
+                }
+                Ok(standing.revoked.is_some() || over.is_some())
             }
             Err(error) if error.is_unavailable() => match inner.on_unavailable {
                 OnUnavailable::AcceptAsOf(within) => {

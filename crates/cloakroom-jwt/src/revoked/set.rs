@@ -6,6 +6,8 @@ use time::Duration;
 
 /// Forgets what is over when there are twice as many as last time, and at least so many.
 const FEW: usize = 64;
+/// So many epochs that are over are remembered.
+const EPOCHS: usize = 8;
 
 /// What is known of one bucket.
 #[derive(Debug, Default)]
@@ -16,6 +18,10 @@ pub(super) struct BucketSet {
     filled: Option<Term>,
     /// `None` while it is not known.
     epoch: Option<String>,
+    /// What it was when it was known last.
+    last_epoch: Option<String>,
+    /// The latest of those that are over.
+    over: Vec<String>,
     /// How often the epoch came into doubt.
     doubts: u64,
     /// There was more than fits.
@@ -40,6 +46,9 @@ impl BucketSet {
     /// What is known of one thing that bears this epoch.
     pub(super) fn ask(&self, digest: Digest, epoch: Option<&str>, now: u64) -> Known {
         if self.revoked.get(&digest).is_some_and(|until| *until > now) {
+            return Known::Revoked;
+        }
+        if epoch.is_some_and(|its| self.over.iter().any(|over| over == its)) {
             return Known::Revoked;
         }
         match (self.filled, &self.epoch) {
@@ -107,7 +116,7 @@ impl BucketSet {
         }
         self.filled = Some(term);
         if self.doubts == doubts {
-            self.epoch = Some(read.epoch.clone());
+            self.begin(&read.epoch);
         }
         self.revoked.len() as isize - before as isize
     }
@@ -115,6 +124,26 @@ impl BucketSet {
     /// The epoch, and the term in which it was read, if it is known.
     pub(super) fn epoch(&self) -> Option<(Term, &str)> {
         Some((self.filled?, self.epoch.as_deref()?))
+    }
+
+    /// This epoch is over, the store says.
+    pub(super) fn end_epoch(&mut self, epoch: &str) {
+        if !self.over.iter().any(|over| over == epoch) {
+            self.over.push(epoch.to_owned());
+            let excess = self.over.len().saturating_sub(EPOCHS);
+            self.over.drain(..excess);
+        }
+    }
+
+    /// The store says that this epoch is the present one: also if it was over before, because the store
+    /// has lost what ended it.
+    fn begin(&mut self, epoch: &str) {
+        self.over.retain(|over| over != epoch);
+        let last = self.last_epoch.replace(epoch.to_owned());
+        if let Some(last) = last.filter(|last| last != epoch) {
+            self.end_epoch(&last);
+        }
+        self.epoch = Some(epoch.to_owned());
     }
 
     fn sweep(&mut self, now: u64) {

@@ -273,3 +273,87 @@ async fn the_permissions_in_the_manual_suffice() {
     assert_eq!(service.revoke_user("alice").await.unwrap(), 0);
     service.revoke_everyone().await.unwrap();
 }
+
+#[tokio::test]
+async fn an_access_token_lives_no_longer_than_its_login() {
+    everywhere(|a, _| async move {
+        let tokens = Tokens::builder(ring(), "https://login.example").audience("shop");
+        let service = LoginService::builder(Arc::clone(&a), tokens);
+        let service = service.idle_timeout(time::Duration::seconds(20));
+        let service = service.build().await.unwrap();
+        let pair = service.log_in("alice", None, None).await.unwrap();
+        assert!(pair.access.life() <= time::Duration::seconds(20));
+        let next = service
+            .refresh(&pair.refresh.expose_secret())
+            .await
+            .unwrap();
+        let Refreshed::Pair(next) = next else {
+            panic!("not renewed")
+        };
+        assert!(next.access.life() <= time::Duration::seconds(20));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refresh_token_with_another_bucket_is_none() {
+    everywhere(|a, _| async move {
+        let service = service(&a, &ring()).await;
+        let text = service.log_in("alice", None, None).await.unwrap();
+        let text = text.refresh.expose_secret();
+        // The second character holds the upper bits of the bucket's number, which is below 64.
+        for upper in ["A", "B", "C", "D"] {
+            let mut other = text.clone();
+            other.replace_range(6..7, upper);
+            if other != text {
+                assert!(matches!(
+                    service.refresh(&other).await.unwrap(),
+                    Refreshed::Gone
+                ));
+            }
+        }
+        assert!(matches!(
+            service.refresh(&text).await.unwrap(),
+            Refreshed::Pair(_)
+        ));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_without_a_login_is_refused_unless_that_is_wished() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    for accepted in [false, true] {
+        let revoked = cloakroom_jwt::Revoked::builder(Arc::clone(&store) as _);
+        let revoked = revoked
+            .tokens_without_login(accepted)
+            .build()
+            .await
+            .unwrap();
+        let tokens = Tokens::builder(ring(), "https://login.example").audience("shop");
+        let tokens = tokens.revocation(Arc::new(revoked)).build().unwrap();
+        let issued = tokens
+            .issue(&cloakroom_jwt::Grant::new("a service"))
+            .unwrap();
+        assert_eq!(
+            tokens.verifier().verify(issued.token()).await.is_ok(),
+            accepted
+        );
+    }
+}
+
+#[tokio::test]
+async fn lives_that_outlast_what_is_remembered_are_refused() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let build = |life, longest| {
+        let tokens = Tokens::builder(ring(), "https://login.example").audience("shop");
+        let service = LoginService::builder(Arc::clone(&store), tokens.life(life));
+        service.longest_life(longest).build()
+    };
+    let minutes = time::Duration::minutes;
+    assert!(build(minutes(5), minutes(5)).await.is_ok());
+    for (life, longest) in [(minutes(6), minutes(5)), (minutes(5), minutes(61))] {
+        let error = build(life, longest).await.unwrap_err();
+        assert_eq!(error.kind(), cloakroom_core::ErrorKind::Config);
+    }
+}
