@@ -9,22 +9,21 @@
 //! answer may have been lost, or two requests of one client may have raced. The record holds the
 //! successor in a form that only the token itself opens, so a dump of the store holds none.
 
+mod token;
+
+pub use token::RefreshToken;
+use token::drawn;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use cloakroom_core::{
-    Address, Attributes, Bucket, Buckets, Change, Committed, Created, Digest, Entropy, Error,
-    ErrorKind, Freshness, Handle, Lifetime, Limit, Loaded, NewLogin, NewSession, OsEntropy, Record,
-    Result, SessionStore, User,
+    Address, Attributes, Change, Committed, Created, Error, ErrorKind, Freshness, Handle, Lifetime,
+    Limit, Loaded, NewLogin, NewSession, OsEntropy, Record, Result, SessionStore, User,
 };
 use serde::{Deserialize, Serialize};
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 use time::Duration;
 
-/// What every refresh token begins with, so that nobody takes it for something else.
-const PREFIX: &str = "crr1_";
-const NAME: usize = 16;
-const SECRET: usize = 32;
-const BYTES: usize = 2 + NAME + SECRET;
 /// The attribute that holds the state.
 const STATE: &str = "refresh";
 /// More changes beside one use of a token than this are no client's.
@@ -52,14 +51,6 @@ pub struct FamilyPolicy {
 pub struct Families {
     store: Arc<dyn SessionStore>,
     policy: FamilyPolicy,
-}
-
-/// A family's refresh token. Its text is a secret; `Debug` shows none of it.
-#[derive(Clone)]
-pub struct RefreshToken {
-    bucket: Bucket,
-    name: [u8; NAME],
-    secret: [u8; SECRET],
 }
 
 /// A login to begin a family with.
@@ -375,96 +366,11 @@ impl Read {
     }
 }
 
-impl RefreshToken {
-    fn draw(bucket: Bucket) -> Result<Self> {
-        Ok(Self {
-            bucket,
-            name: drawn()?,
-            secret: drawn()?,
-        })
-    }
-
-    fn with_secret(&self, secret: [u8; SECRET]) -> Self {
-        Self {
-            secret,
-            ..self.clone()
-        }
-    }
-
-    /// Reads a token's text; `None` if it is none.
-    #[must_use]
-    pub fn parse(text: &str, buckets: &Buckets) -> Option<Self> {
-        let encoded = text.strip_prefix(PREFIX)?;
-        if encoded.len() != BYTES.div_ceil(3) * 4 - (3 - BYTES % 3) % 3 {
-            return None;
-        }
-        let bytes = URL_SAFE_NO_PAD.decode(encoded).ok()?;
-        let (bucket, rest) = bytes.split_at_checked(2)?;
-        let (name, secret) = rest.split_at_checked(NAME)?;
-        Some(Self {
-            bucket: buckets.get(u16::from_be_bytes(bucket.try_into().ok()?))?,
-            name: name.try_into().ok()?,
-            secret: secret.try_into().ok()?,
-        })
-    }
-
-    /// The text that the client keeps: a secret.
-    #[must_use]
-    pub fn expose_secret(&self) -> String {
-        let bucket = self.bucket.index().to_be_bytes();
-        let bytes = [&bucket, &self.name[..], &self.secret[..]].concat();
-        format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
-    }
-
-    /// Where its family lies. In a domain of its own: no session's id leads there.
-    #[must_use]
-    pub fn address(&self) -> Address {
-        // With the bucket: the same name in another one is another family, which does not exist.
-        let name = [&self.bucket.index().to_be_bytes(), &self.name[..]].concat();
-        let digest = derived("cloakroom 2026-11 refresh family v1", &name);
-        let mut short = [0; 16];
-        short.copy_from_slice(&digest[..16]);
-        Address {
-            bucket: self.bucket,
-            digest: Digest::from_bytes(short),
-        }
-    }
-
-    fn digest(&self) -> String {
-        let secret = [&self.name[..], &self.secret[..]].concat();
-        URL_SAFE_NO_PAD.encode(derived("cloakroom 2026-11 refresh secret v1", &secret))
-    }
-
-    /// Seals another token's secret, or opens it: only whoever has this token's can.
-    fn seal(&self, other: &[u8; SECRET]) -> [u8; SECRET] {
-        let secret = [&self.name[..], &self.secret[..]].concat();
-        let mut sealed = derived("cloakroom 2026-11 refresh seal v1", &secret);
-        sealed.iter_mut().zip(other).for_each(|(s, o)| *s ^= o);
-        sealed
-    }
-}
-
-impl fmt::Debug for RefreshToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RefreshToken(…)")
-    }
-}
-
-fn derived(context: &str, secret: &[u8]) -> [u8; 32] {
-    blake3::derive_key(context, secret)
-}
-
 /// Compares digests in a time that tells nothing.
 fn same(one: &str, other: &str) -> bool {
     let hash = |text: &str| blake3::hash(text.as_bytes());
     // A hash's comparison is constant in time.
     hash(one) == hash(other)
-}
-
-fn drawn<const N: usize>() -> Result<[u8; N]> {
-    let mut drawn = [0; N];
-    OsEntropy.fill(&mut drawn)?;
-    Ok(drawn)
 }
 
 fn encode(state: &State) -> Result<Bytes> {
