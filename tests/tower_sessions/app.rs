@@ -2,15 +2,28 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Semaphore};
 
 /// Where requests wait for each other, so that they overlap.
 #[derive(Debug, Clone)]
-pub(crate) struct Meeting(Arc<Barrier>);
+pub(crate) struct Meeting(Arc<Barrier>, Arc<Semaphore>);
 
 impl Meeting {
     pub(crate) fn of(requests: usize) -> Self {
-        Self(Arc::new(Barrier::new(requests)))
+        Self(
+            Arc::new(Barrier::new(requests)),
+            Arc::new(Semaphore::new(0)),
+        )
+    }
+
+    /// A request has read its session.
+    pub(crate) fn has_read(&self) {
+        self.1.add_permits(1);
+    }
+
+    /// Waits until one more request has read its session.
+    pub(crate) async fn read(&self) {
+        self.1.acquire().await.unwrap().forget();
     }
 
     pub(crate) async fn wait(&self) {
@@ -141,6 +154,7 @@ macro_rules! version {
                 Path(key): Path<String>,
             ) -> Answer<()> {
                 let _ = s.get_value("any").await.map_err(failed)?;
+                meeting.has_read();
                 meeting.wait().await;
                 s.insert(&key, key.clone()).await.map_err(failed)
             }
@@ -188,6 +202,7 @@ macro_rules! version {
 
             async fn meet_and_cycle(State(meeting): State<Meeting>, s: Session) -> Answer<()> {
                 let _ = s.get_value("any").await.map_err(failed)?;
+                meeting.has_read();
                 meeting.wait().await;
                 s.cycle_id().await.map_err(failed)
             }

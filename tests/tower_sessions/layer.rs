@@ -79,6 +79,7 @@ macro_rules! cases {
                     let mut browser = Browser::new();
                     browser.post(&app, "/log-in/alice").await.is(200);
                     let revoking = async {
+                        meeting.read().await;
                         assert_eq!(there.revoke_user("alice").await.unwrap(), 1);
                         meeting.wait().await;
                     };
